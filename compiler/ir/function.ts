@@ -1,0 +1,144 @@
+// The IR's data structure: functions of blocks of instructions in SSA form with block parameters, and the few edits
+// everybody needs. An instruction is its own value. Knows no Wasm, no pass and no machine.
+import { Op, OPS } from './ops.js';
+import { Type, type Signature } from './types.js';
+
+/** A control transfer to `block`, giving `args` to its parameters. */
+export interface Edge {
+  block: Block;
+  args: Inst[];
+}
+
+/** One instruction; also the SSA value it defines. Fields a given op does not use keep their defaults. */
+export class Inst {
+  /** Block that holds it, or null when it is detached. */
+  block: Block | null = null;
+  /** Outgoing edges; terminators only. */
+  edges: Edge[] = NO_EDGES;
+  /** Op-specific extra: symbol name (Symbol), libcall (LibCall), result types of a Multi call. */
+  aux: unknown = null;
+  /** Byte offset of the Wasm instruction it came from, in the .wasm file; 0 if none. */
+  loc = 0;
+  /** Set by `Func.replace`: the value that stands for this one. Resolve with `resolve`. */
+  forward: Inst | null = null;
+  constructor(
+    readonly id: number,
+    public op: number,
+    public type: Type,
+    public args: Inst[],
+    public imm: number,
+    public imm2: number,
+  ) {}
+}
+
+const NO_EDGES: Edge[] = [];
+
+/** A basic block: parameters, then instructions, the last of which is the only terminator. */
+export class Block {
+  params: Inst[] = [];
+  insts: Inst[] = [];
+  /** Predecessor blocks, one entry for each incoming edge; valid after `computePreds`. */
+  preds: Block[] = [];
+  /** Loop nesting depth, for allocation weights and layout; set by the loop analysis. */
+  loopDepth = 0;
+  /** Rough execution likelihood: true for blocks that only lead to a trap or are marked unlikely. */
+  cold = false;
+  constructor(readonly id: number) {}
+
+  get terminator(): Inst {
+    return this.insts[this.insts.length - 1]!;
+  }
+}
+
+/** One function. Parameters of the function are the parameters of the entry block `blocks[0]`. */
+export class Func {
+  blocks: Block[] = [];
+  private nextInst = 0;
+  private nextBlock = 0;
+  constructor(
+    /** Index in the module's function index space (imports first). */
+    readonly index: number,
+    readonly name: string,
+    readonly signature: Signature,
+  ) {}
+
+  /** Number of instruction ids given out so far: size for side arrays indexed by `inst.id`. */
+  get instCount(): number {
+    return this.nextInst;
+  }
+  get blockCount(): number {
+    return this.nextBlock;
+  }
+  get entry(): Block {
+    return this.blocks[0]!;
+  }
+
+  /** A new block, not yet in `blocks`. */
+  createBlock(): Block {
+    return new Block(this.nextBlock++);
+  }
+  /** A new block at the end of `blocks`. */
+  addBlock(): Block {
+    const block = this.createBlock();
+    this.blocks.push(block);
+    return block;
+  }
+  /** A new detached instruction. `type` is needed for ops whose result rule is `dynamic`. */
+  create(op: number, args: Inst[], imm = 0, imm2 = 0, type?: Type): Inst {
+    const rule = OPS[op]!.result;
+    return new Inst(this.nextInst++, op, type ?? (rule === 'dynamic' ? Type.Void : rule), args, imm, imm2);
+  }
+  addParam(block: Block, type: Type): Inst {
+    const param = this.create(Op.Param, [], 0, 0, type);
+    param.block = block;
+    block.params.push(param);
+    return param;
+  }
+  append(block: Block, inst: Inst): Inst {
+    inst.block = block;
+    block.insts.push(inst);
+    return inst;
+  }
+}
+
+/** Makes `value` stand for `inst` everywhere, once uses are resolved (`resolveUses`). */
+export function replace(inst: Inst, value: Inst): void {
+  inst.forward = value;
+}
+
+/** Follows `forward` links to the value that stands for `inst`, compressing the path. */
+export function resolve(inst: Inst): Inst {
+  if (inst.forward === null) return inst;
+  let root = inst.forward;
+  while (root.forward !== null) root = root.forward;
+  let at = inst;
+  while (at.forward !== null && at.forward !== root) {
+    const next: Inst = at.forward;
+    at.forward = root;
+    at = next;
+  }
+  return root;
+}
+
+/** Rewrites all operands and edge arguments through `resolve`. */
+export function resolveUses(func: Func): void {
+  for (const block of func.blocks) {
+    for (const inst of block.insts) {
+      const { args } = inst;
+      for (let i = 0; i < args.length; i++) args[i] = resolve(args[i]!);
+      for (const edge of inst.edges) {
+        const list = edge.args;
+        for (let i = 0; i < list.length; i++) list[i] = resolve(list[i]!);
+      }
+    }
+  }
+}
+
+/** Recomputes `preds` of every block from the terminators' edges. */
+export function computePreds(func: Func): void {
+  for (const block of func.blocks) block.preds.length = 0;
+  for (const block of func.blocks) {
+    if (block.insts.length === 0) continue;
+    for (const edge of block.terminator.edges) edge.block.preds.push(block);
+  }
+}
