@@ -1,0 +1,45 @@
+// Takes every source file; gives lint findings, the import arrows of the architecture among them.
+import js from '@eslint/js';
+import tseslint from 'typescript-eslint';
+
+/** Folder -> folders it must not import from. Arrows: compiler <- backend-xtensa <- linker <- cli; see docs/architecture.md. */
+const FORBIDDEN = {
+  compiler: ['backend-xtensa', 'linker', 'cli', 'simulator', 'edge', 'test'],
+  'backend-xtensa': ['linker', 'cli', 'simulator', 'edge', 'test'],
+  linker: ['cli', 'simulator', 'edge', 'test'],
+  // The simulator takes only the ISA table, the board data and the image reader.
+  simulator: ['cli', 'edge', 'test', 'compiler/wasm', 'compiler/ir', 'compiler/passes', 'compiler/translate', 'backend-xtensa/lower', 'backend-xtensa/regalloc', 'backend-xtensa/emit', 'backend-xtensa/elf'],
+  cli: ['test'],
+};
+
+const arrows = Object.entries(FORBIDDEN).map(([folder, targets]) => ({
+  files: [`${folder}/**/*.ts`],
+  ignores: ['**/*.test.ts'],
+  rules: {
+    'no-restricted-imports': [
+      'error',
+      {
+        patterns: targets.map((t) => ({
+          regex: `^(\\.\\./)+${t}/`,
+          message: `${folder} must not import from ${t} (import arrows)`,
+        })),
+      },
+    ],
+  },
+}));
+
+export default tseslint.config(
+  { ignores: ['dist/**', 'build/**', 'node_modules/**', 'examples/**', '.tmp/**'] },
+  js.configs.recommended,
+  ...tseslint.configs.recommended,
+  {
+    rules: {
+      '@typescript-eslint/no-non-null-assertion': 'off',
+      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
+      'no-constant-condition': ['error', { checkLoops: false }],
+      eqeqeq: 'error',
+    },
+  },
+  { files: ['**/*.mjs', '**/*.js'], languageOptions: { globals: { process: 'readonly', console: 'readonly', Buffer: 'readonly', URL: 'readonly', setTimeout: 'readonly', WebAssembly: 'readonly' } } },
+  ...arrows,
+);
