@@ -59,7 +59,8 @@ export class Func {
     /** Index in the module's function index space (imports first). */
     readonly index: number,
     readonly name: string,
-    readonly signature: Signature,
+    /** In IR types; legalisation flattens it to words, while the module's declaration keeps the Wasm signature. */
+    public signature: Signature,
   ) {}
 
   /** Number of instruction ids given out so far: size for side arrays indexed by `inst.id`. */

@@ -266,6 +266,8 @@ export const Op = {
   I32SubHi: define('i32.sub_hi', [I32, I32, I32, I32], I32),
   /** Funnel shift right: low word of ((hi:lo) >> (n & 31)). args: hi, lo, n. */
   I32Funnel: define('i32.funnel', [I32, I32, I32], I32),
+  /** Funnel shift left: high word of ((hi:lo) << (n & 31)); n = 0 gives hi. args: hi, lo, n. */
+  I32FunnelL: define('i32.funnel_l', [I32, I32, I32], I32),
 
   // -- linear memory
   /**
@@ -334,9 +336,10 @@ export const Op = {
   DataDrop: define('data.drop', [], Void, { effect: 'write', writes: Resource.Segment, imm: ['segment'] }),
 
   // -- globals, references, tables
-  GlobalGet: define('global.get', [], 'dynamic', { effect: 'read', reads: Resource.Global, imm: ['global'] }),
-  /** operand type = the global's type */
-  GlobalSet: define('global.set', null, Void, { effect: 'write', writes: Resource.Global, imm: ['global'] }),
+  /** Type = the global's type; for a word of a 64-bit global it is i32 and imm2 = 0 for the low, 1 for the high word. */
+  GlobalGet: define('global.get', [], 'dynamic', { effect: 'read', reads: Resource.Global, imm: ['global', 'word'] }),
+  /** Operand type = the global's type, or i32 with imm2 as in `global.get`. */
+  GlobalSet: define('global.set', null, Void, { effect: 'write', writes: Resource.Global, imm: ['global', 'word'] }),
   /** Reference to function imm (address of its descriptor). */
   RefFunc: define('ref.func', [], I32, { imm: ['func'] }),
   TableGet: define('table.get', [I32], I32, {
@@ -352,6 +355,8 @@ export const Op = {
     traps: true,
     imm: ['table'],
   }),
+  /** Entry of table imm at an index that was checked already. Made by the CFI pass. */
+  TableLoad: define('table.load', [I32], I32, { effect: 'read', reads: Resource.Table, imm: ['table'] }),
   TableSize: define('table.size', [], I32, { effect: 'read', reads: Resource.TableSize, imm: ['table'] }),
   /** (initial value, delta) */
   TableGrow: define('table.grow', [I32, I32], I32, {
@@ -393,6 +398,11 @@ export const Op = {
   CallIndirect: define('call_indirect', null, 'dynamic', { effect: 'call', imm: ['table', 'type'] }),
   /** args[0] = address of a function descriptor already checked; imm2 = type index. Made by the CFI pass. */
   CallRef: define('call_ref', null, 'dynamic', { effect: 'call', imm: ['unused', 'type'] }),
+  /**
+   * Signature word of the function descriptor at args[0]: a 32-bit load from that address. A null reference traps with
+   * UninitializedElement by hardware (address 0 is not mapped), so selection only has to give the load a site.
+   */
+  RefSignature: define('ref.signature', [I32], I32, { effect: 'trap' }),
   /** Call of runtime function `aux: LibCall` (compiler/abi/libcalls.ts); its effects are those of its table row. */
   LibCall: define('libcall', null, 'dynamic', { effect: 'call' }),
 
