@@ -425,7 +425,13 @@ export const Op = {
   Return: define('return', null, Void, { effect: 'terminator' }),
   /** Traps with code imm. */
   Trap: define('trap', [], Void, { effect: 'terminator', traps: true, imm: ['code'] }),
-  ReturnCall: define('return_call', null, Void, { effect: 'terminator', traps: true, reads: Resource.All, writes: Resource.All, imm: ['func'] }),
+  ReturnCall: define('return_call', null, Void, {
+    effect: 'terminator',
+    traps: true,
+    reads: Resource.All,
+    writes: Resource.All,
+    imm: ['func'],
+  }),
   ReturnCallIndirect: define('return_call_indirect', null, Void, {
     effect: 'terminator',
     traps: true,

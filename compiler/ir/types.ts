@@ -20,6 +20,8 @@ export const TYPE_NAMES = ['void', 'i32', 'i64', 'f32', 'f64', 'multi'] as const
 export interface Signature {
   readonly params: readonly Type[];
   readonly results: readonly Type[];
+  /** Canonical text (abi/signature-id.ts), given where references occur, because their types are i32 here. */
+  readonly text?: string;
 }
 
 /** Short text of a signature, e.g. `(i32, i64) -> (f32)`. */
