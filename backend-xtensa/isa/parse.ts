@@ -81,7 +81,9 @@ function parseOperand(spec: OperandSpec, text: string, context: ParseContext): n
     case 'fr':
     case 'br':
     case 'mr': {
-      const number = registerNumber(spec.kind, text.toLowerCase());
+      // GNU as writes the groups of any4/any8 in full, `b4:b5:b6:b7`: the first one names the group.
+      const name = spec.kind === 'br' ? text.replace(/(:b\d+)+$/i, '') : text;
+      const number = registerNumber(spec.kind, name.toLowerCase());
       if (number === undefined) throw new AssemblyError(`${text} is no ${spec.kind} register`);
       return number;
     }
