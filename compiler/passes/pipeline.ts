@@ -1,0 +1,92 @@
+// Which passes run in which order at each optimisation level, from a module's fresh IR to machine ops. Takes an IrModule,
+// rewrites its bodies in place, gives counters. Knows no pass from inside.
+import { functionSymbols } from '../abi/symbols.js';
+import type { Func } from '../ir/function.js';
+import type { IrModule } from '../ir/module.js';
+import { assertValid, type VerifyOptions } from '../ir/verify.js';
+import { expandIndirectCalls, type CfiLevel } from './cfi.js';
+import { legalizeF64 } from './legalize-f64.js';
+import { legalizeI64 } from './legalize-i64.js';
+import { lowerLibCalls } from './lower-libcalls.js';
+import { lowerMemory } from './lower-memory.js';
+
+export type OptLevel = '0' | '1' | '2' | 's';
+
+export interface PassOptions {
+  readonly level: OptLevel;
+  readonly cfi: CfiLevel;
+  /** Verify the IR after every pass (always on in tests). */
+  readonly verify?: boolean;
+  /** Names of optimisation passes to leave out, to measure what they bring. Lowering cannot be left out. */
+  readonly without?: ReadonlySet<string>;
+  /** Called after every pass on every function. */
+  readonly afterPass?: (pass: string, func: Func) => void;
+}
+
+/** What passes did, by `pass.counter`, summed over the module. */
+export type PassStats = Record<string, number>;
+
+export interface PassContext {
+  readonly module: IrModule;
+  readonly options: PassOptions;
+  readonly symbols: readonly string[];
+  readonly stats: PassStats;
+}
+
+interface Pass {
+  readonly name: string;
+  /** Levels at which an optimisation runs; lowering has none and always runs. */
+  readonly levels?: string;
+  /** From this pass on signatures and values are words. */
+  readonly words?: boolean;
+  readonly run: (func: Func, context: PassContext) => void;
+}
+
+/** Adds to a counter. */
+export function count(stats: PassStats, name: string, by: number): void {
+  if (by !== 0) stats[name] = (stats[name] ?? 0) + by;
+}
+
+export const PASSES: readonly Pass[] = [
+  {
+    name: 'cfi',
+    run: (func, { module, options, stats }) =>
+      count(stats, 'cfi.indirectCalls', expandIndirectCalls(func, module, options.cfi)),
+  },
+  { name: 'legalize-f64', run: legalizeF64 },
+  { name: 'lower-libcalls', run: lowerLibCalls },
+  { name: 'legalize-i64', words: true, run: legalizeI64 },
+  { name: 'lower-memory', run: (func, { module, symbols }) => lowerMemory(func, module, symbols) },
+];
+
+/** Runs all passes of the level on every body of `module`, leaving only machine ops (machine-ops.ts). */
+export function lowerModule(module: IrModule, options: PassOptions): PassStats {
+  const context: PassContext = { module, options, symbols: functionSymbols(module), stats: {} };
+  for (const func of module.bodies) lowerFunc(func, context);
+  return context.stats;
+}
+
+/** The same for one function. */
+export function lowerFunc(func: Func, context: PassContext): void {
+  const { options } = context;
+  let words = false;
+  for (const pass of PASSES) {
+    if (
+      pass.levels !== undefined &&
+      (!pass.levels.includes(options.level) || options.without?.has(pass.name) === true)
+    ) {
+      continue;
+    }
+    pass.run(func, context);
+    words ||= pass.words === true;
+    if (options.verify === true) assertValid(func, pass.name, verifyOptions(context.module, words, pass.name));
+    options.afterPass?.(pass.name, func);
+  }
+  if (options.verify === true) assertValid(func, 'lowering', { module: context.module, machine: true });
+}
+
+/** Between f64's and i64's legalisation signatures are neither Wasm's nor words, so callees are not compared. */
+function verifyOptions(module: IrModule, words: boolean, pass: string): VerifyOptions {
+  if (words) return { module, words };
+  return pass === 'legalize-f64' || pass === 'lower-libcalls' ? {} : { module };
+}
