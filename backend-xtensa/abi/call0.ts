@@ -1,0 +1,28 @@
+// The CALL0 convention of the standalone firmware as data: a2..a7 arguments, a2..a5 results, a12..a15 callee-saved.
+// Takes nothing; knows no frame layout and no instruction. Source: Xtensa ISA summary, "CALL0 register usage".
+import { BR_BASE, FR_BASE, type Abi } from './abi.js';
+
+const range = (first: number, last: number): number[] => Array.from({ length: last - first + 1 }, (_, i) => first + i);
+
+const CALLEE_SAVED = range(12, 15);
+
+export const CALL0: Abi = {
+  name: 'call0',
+  arguments: range(2, 7),
+  results: range(2, 5),
+  callClobbers: [...range(2, 11), ...range(FR_BASE, FR_BASE + 15), ...range(BR_BASE, BR_BASE + 15)],
+  calleeSaved: CALLEE_SAVED,
+  scratch: [8, 9, 10],
+  classes: [
+    // Scratch registers first: they keep the argument registers free for the hints of calls.
+    {
+      name: 'ar',
+      order: [...range(8, 11), ...range(2, 7), ...CALLEE_SAVED],
+      calleeSaved: new Set(CALLEE_SAVED),
+      slotWords: 1,
+    },
+    { name: 'fr', order: range(FR_BASE, FR_BASE + 15), calleeSaved: new Set(), slotWords: 1 },
+    { name: 'br', order: range(BR_BASE, BR_BASE + 15), calleeSaved: new Set(), slotWords: 1 },
+  ],
+  stackAlign: 16,
+};

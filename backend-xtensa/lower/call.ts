@@ -1,0 +1,148 @@
+// Selection rules of calls: arguments and results as words in the ABI's registers and the argument buffer. Knows the
+// ABI table only as data; no frame and no stack (there are no stack arguments).
+import type { LibCall } from '../../compiler/abi/libcalls.js';
+import { ARGUMENT_BUFFER_WORDS } from '../../compiler/abi/layout.js';
+import { ARGUMENT_BUFFER_SYMBOL } from '../../compiler/abi/symbols.js';
+import { SITE_CALL } from '../../compiler/abi/traps.js';
+import { DiagnosticError } from '../../compiler/diagnostics.js';
+import { Op as Ir } from '../../compiler/ir/ops.js';
+import type { Inst } from '../../compiler/ir/function.js';
+import { Type } from '../../compiler/ir/types.js';
+import { Op } from '../isa/table.js';
+import { MachInst, Pseudo, def, fixedDef, fixedUse, use } from '../mach/inst.js';
+import type { Operand, PReg, VReg } from '../regalloc/api.js';
+import type { Lowering } from './context.js';
+import type { Rule, Rules } from './rules.js';
+
+/** Words beyond this one of the buffer are out of reach of l32i from the buffer's address. */
+const DIRECT_WORDS = 256;
+
+/** The word of a value in an address register: a float's bits are moved there. */
+function word(lo: Lowering, inst: Inst): VReg {
+  if (inst.type !== Type.F32) return lo.value(inst);
+  const bits = lo.temp();
+  lo.emit(Op.RFR, [def(bits), lo.use(inst)]);
+  return bits;
+}
+
+function bufferOffset(lo: Lowering, index: number): number {
+  if (index >= ARGUMENT_BUFFER_WORDS || index >= DIRECT_WORDS) {
+    throw new DiagnosticError('W501', 'more argument or result words than the argument buffer holds', {
+      func: { index: lo.func.index, name: lo.func.name },
+    });
+  }
+  return 4 * index;
+}
+
+/** Puts values where the ABI wants words: fixed uses for `registers`, stores to the buffer for the rest. */
+export function passWords(lo: Lowering, values: readonly Inst[], first: number, registers: readonly PReg[]): Operand[] {
+  const uses: Operand[] = [];
+  for (let i = first; i < values.length; i++) {
+    const k = i - first;
+    const vreg = word(lo, values[i]!);
+    if (k < registers.length) {
+      uses.push(fixedUse(vreg, registers[k]!));
+    } else {
+      const buffer = lo.constant(0, ARGUMENT_BUFFER_SYMBOL);
+      lo.emit(Op.S32I, [use(vreg), use(buffer)], bufferOffset(lo, k - registers.length));
+    }
+  }
+  return uses;
+}
+
+/** Result number k of a call, once for each k; `value` is null when nobody wants it. */
+interface WordResult {
+  readonly value: Inst | null;
+}
+
+/** Registers of the results as fixed defs on `call`, floats and buffer words fetched after it. */
+function takeResults(lo: Lowering, call: MachInst, results: readonly WordResult[], registers: readonly PReg[]): void {
+  for (let k = 0; k < results.length; k++) {
+    const { value } = results[k]!;
+    if (value === null) continue;
+    const d = lo.result(value);
+    const isFloat = value.type === Type.F32;
+    if (k < registers.length) {
+      const bits = isFloat ? lo.temp() : d;
+      call.operands.push(fixedDef(bits, registers[k]!));
+      if (isFloat) lo.emit(Op.WFR, [def(d), use(bits)]);
+    } else {
+      const buffer = lo.temp();
+      lo.emitConstant(buffer, 0, ARGUMENT_BUFFER_SYMBOL);
+      lo.emit(isFloat ? Op.LSI : Op.L32I, [def(d), use(buffer)], bufferOffset(lo, k - registers.length));
+    }
+  }
+}
+
+/** The demanded results of an IR call, by position. */
+function resultsOf(lo: Lowering, inst: Inst): WordResult[] {
+  if (inst.type === Type.Void) return [];
+  if (inst.type !== Type.Multi) return [{ value: lo.demanded(inst) ? inst : null }];
+  const found: WordResult[] = [];
+  const { insts } = lo.block;
+  for (let i = lo.position + 1; i < insts.length; i++) {
+    const proj = insts[i]!;
+    if (proj.op !== Ir.Proj || proj.args[0] !== inst) break;
+    while (found.length < proj.imm) found.push({ value: null });
+    found[proj.imm] = { value: lo.demanded(proj) ? proj : null };
+  }
+  return found;
+}
+
+function finishCall(lo: Lowering, inst: Inst, call: MachInst): void {
+  call.site = SITE_CALL;
+  call.clobbers = lo.abi.callClobbers;
+  takeResults(lo, call, resultsOf(lo, inst), lo.abi.results);
+}
+
+function directCall(lo: Lowering, inst: Inst, symbol: string): void {
+  const uses = passWords(lo, inst.args, 0, lo.abi.arguments);
+  const call = lo.emit(Pseudo.Call, uses);
+  call.symbol = symbol;
+  lo.mach.callees.add(symbol);
+  finishCall(lo, inst, call);
+}
+
+/** The code of a descriptor is right behind its signature word. */
+export function codeOf(lo: Lowering, reference: Inst): VReg {
+  return lo.immediate(Op.ADDI, lo.value(reference), 4);
+}
+
+const callRef: Rule = (lo, inst) => {
+  const uses = passWords(lo, inst.args, 1, lo.abi.arguments);
+  const call = lo.emit(Op.CALLX0, [use(codeOf(lo, inst.args[0]!)), ...uses]);
+  lo.mach.hasIndirectCalls = true;
+  finishCall(lo, inst, call);
+};
+
+/** Parameters of the function: Entry defines those in registers, the rest is read from the buffer before anything else. */
+export function lowerParameters(lo: Lowering, params: readonly Inst[]): void {
+  const entry = new MachInst(Pseudo.Entry, 0, 0);
+  const defs: Operand[] = [];
+  const registers = lo.abi.arguments;
+  let buffer: VReg = -1;
+  params.forEach((param, k) => {
+    if (!lo.demanded(param)) return;
+    const d = lo.result(param);
+    const isFloat = param.type === Type.F32;
+    if (k < registers.length) {
+      const bits = isFloat ? lo.temp() : d;
+      defs.push(fixedDef(bits, registers[k]!));
+      if (isFloat) lo.emit(Op.WFR, [def(d), use(bits)]);
+      return;
+    }
+    if (buffer < 0) buffer = lo.freshConstant(0, ARGUMENT_BUFFER_SYMBOL);
+    lo.emit(isFloat ? Op.LSI : Op.L32I, [def(d), use(buffer)], bufferOffset(lo, k - registers.length));
+  });
+  lo.flush();
+  entry.operands = defs;
+  lo.prepend(entry);
+}
+
+export const CALL_RULES: Rules = {
+  [Ir.Call]: (lo, inst) => directCall(lo, inst, lo.symbols[inst.imm]!),
+  [Ir.LibCall]: (lo, inst) => directCall(lo, inst, (inst.aux as LibCall).symbol),
+  [Ir.CallRef]: callRef,
+  // Taken with the call before it.
+  [Ir.Proj]: () => undefined,
+};

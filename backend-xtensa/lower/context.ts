@@ -1,0 +1,275 @@
+// State and helpers of instruction selection for one function: virtual registers of IR values, demand, constants near
+// their uses, the list under construction. Knows no IR op's rule (the rule files) and no physical register but through
+// the ABI.
+import { Op as Ir } from '../../compiler/ir/ops.js';
+import type { Block, Func, Inst } from '../../compiler/ir/function.js';
+import { Type } from '../../compiler/ir/types.js';
+import { RegClass, type Abi } from '../abi/abi.js';
+import { Op } from '../isa/table.js';
+import { MachFunction, MachInst, Pseudo, def, use } from '../mach/inst.js';
+import type { Operand, VReg } from '../regalloc/api.js';
+
+/** What selection must know of the module around the function. */
+export interface LowerEnvironment {
+  readonly abi: Abi;
+  /** Code symbol by function index. */
+  readonly symbols: readonly string[];
+}
+
+/** A constant made in the block that uses it; `position` is where its first user's group ends in the reversed list. */
+interface LocalConstant {
+  readonly vreg: VReg;
+  readonly symbol: string | null;
+  readonly imm: number;
+  readonly loc: number;
+  position: number;
+}
+
+/**
+ * Selection walks the blocks in postorder and each block backwards, so every value's uses are lowered before its
+ * definition: a definition that all users folded away is never demanded and disappears. Rules emit forwards; each
+ * rule's instructions go to the block's reversed list together.
+ */
+export class Lowering {
+  readonly mach = new MachFunction();
+  readonly abi: Abi;
+  readonly symbols: readonly string[];
+  /** Virtual register by IR value id, -1 if nobody asked for it yet. */
+  private readonly vregs: Int32Array;
+  /** Number of uses by IR value id. */
+  readonly useCount: Int32Array;
+  private out: MachInst[] = [];
+  private reversed: MachInst[] = [];
+  private readonly locals = new Map<number | string, LocalConstant>();
+  /** Local constants that the rule being run asked for. */
+  private touched: LocalConstant[] = [];
+  private first: MachInst | null = null;
+  /** Wasm offset of the instruction being lowered. */
+  loc = 0;
+  block!: Block;
+  /** Place of the instruction being lowered in `block.insts`. */
+  position = 0;
+
+  constructor(
+    readonly func: Func,
+    env: LowerEnvironment,
+  ) {
+    this.abi = env.abi;
+    this.symbols = env.symbols;
+    this.vregs = new Int32Array(func.instCount).fill(-1);
+    this.useCount = countUses(func);
+  }
+
+  // -- values
+
+  demanded(inst: Inst): boolean {
+    return this.vregs[inst.id]! >= 0;
+  }
+
+  /** True when folding `inst` into its only user makes it vanish. */
+  foldable(inst: Inst): boolean {
+    return this.useCount[inst.id] === 1;
+  }
+
+  /** Virtual register that holds an IR value at its use here. */
+  value(inst: Inst): VReg {
+    if (inst.op === Ir.I32Const) return this.constantUse(inst, null, inst.imm);
+    if (inst.op === Ir.Symbol) return this.constantUse(inst, inst.aux as string, inst.imm);
+    return this.result(inst);
+  }
+
+  /** Virtual register that the definition of an IR value writes. */
+  result(inst: Inst): VReg {
+    const known = this.vregs[inst.id]!;
+    if (known >= 0) return known;
+    const vreg = this.mach.newVReg(inst.type === Type.F32 ? RegClass.FR : RegClass.AR);
+    this.vregs[inst.id] = vreg;
+    return vreg;
+  }
+
+  temp(): VReg {
+    return this.mach.newVReg(RegClass.AR);
+  }
+  floatTemp(): VReg {
+    return this.mach.newVReg(RegClass.FR);
+  }
+  boolTemp(): VReg {
+    return this.mach.newVReg(RegClass.BR);
+  }
+
+  /** Operand that reads an IR value. */
+  use(inst: Inst): Operand {
+    return use(this.value(inst));
+  }
+  /** Operand that writes an IR value. */
+  def(inst: Inst): Operand {
+    return def(this.result(inst));
+  }
+
+  // -- constants
+
+  /**
+   * A constant used in a deeper loop than it is defined in was hoisted on purpose and keeps its register; otherwise it
+   * is made again in each block that uses it, which costs one instruction and no long live range.
+   */
+  private constantUse(inst: Inst, symbol: string | null, imm: number): VReg {
+    const home = inst.block;
+    if (home !== null && home !== this.block && home.loopDepth < this.block.loopDepth)
+      return this.hoisted(inst, symbol, imm);
+    if (home === this.block && this.vregs[inst.id]! >= 0) return this.vregs[inst.id]!;
+    return this.constant(imm, symbol);
+  }
+
+  private hoisted(inst: Inst, symbol: string | null, imm: number): VReg {
+    const vreg = this.result(inst);
+    this.setRemat(vreg, symbol, imm);
+    return vreg;
+  }
+
+  /** Register with a constant, shared within the block and made right before its first user. */
+  constant(imm: number, symbol: string | null = null): VReg {
+    const key = symbol === null ? imm : `${symbol}+${imm}`;
+    const known = this.locals.get(key);
+    if (known !== undefined) {
+      this.touched.push(known);
+      return known.vreg;
+    }
+    const vreg = this.temp();
+    this.setRemat(vreg, symbol, imm);
+    const local: LocalConstant = { vreg, symbol, imm, loc: this.loc, position: 0 };
+    this.locals.set(key, local);
+    this.touched.push(local);
+    return vreg;
+  }
+
+  /** Register with a constant of its own, made here: for operands that are overwritten or fixed. */
+  freshConstant(imm: number, symbol: string | null = null): VReg {
+    const vreg = this.temp();
+    this.setRemat(vreg, symbol, imm);
+    this.emitConstant(vreg, imm, symbol);
+    return vreg;
+  }
+
+  emitConstant(vreg: VReg, imm: number, symbol: string | null): void {
+    const inst = this.emit(symbol === null ? Pseudo.Const : Pseudo.Symbol, [def(vreg)], imm);
+    inst.symbol = symbol;
+  }
+
+  private setRemat(vreg: VReg, symbol: string | null, imm: number): void {
+    if (this.mach.rematOf[vreg]! >= 0) return;
+    this.mach.rematOf[vreg] = this.mach.remats.push({ symbol, imm }) - 1;
+  }
+
+  // -- emission
+
+  emit(op: number, operands: Operand[], imm = 0, imm2 = 0): MachInst {
+    const inst = new MachInst(op, imm, this.loc);
+    inst.operands = operands;
+    inst.imm2 = imm2;
+    this.out.push(inst);
+    return inst;
+  }
+
+  /** d = op(a, b) into a new address register. */
+  binary(op: number, a: VReg, b: VReg): VReg {
+    const d = this.temp();
+    this.emit(op, [def(d), use(a), use(b)]);
+    return d;
+  }
+  /** d = op(a, imm) into a new address register. */
+  immediate(op: number, a: VReg, imm: number, imm2 = 0): VReg {
+    const d = this.temp();
+    this.emit(op, [def(d), use(a)], imm, imm2);
+    return d;
+  }
+  /** a + imm into a new register, or `a` itself when imm is 0. */
+  addImmediate(a: VReg, imm: number): VReg {
+    if (imm === 0) return a;
+    const d = this.temp();
+    this.emitAddImmediate(d, a, imm);
+    return d;
+  }
+  /** d = a + imm, by the shortest of addi, addmi, both, or an addition. */
+  emitAddImmediate(d: VReg, a: VReg, imm: number): void {
+    if (imm >= -128 && imm <= 127) {
+      this.emit(Op.ADDI, [def(d), use(a)], imm);
+      return;
+    }
+    // Low part sign-extended, high part a multiple of 256.
+    const low = (imm << 24) >> 24;
+    const high = (imm - low) | 0;
+    if (high >= -32768 && high <= 32512) {
+      if (low === 0) {
+        this.emit(Op.ADDMI, [def(d), use(a)], high);
+      } else {
+        const t = this.immediate(Op.ADDMI, a, high);
+        this.emit(Op.ADDI, [def(d), use(t)], low);
+      }
+      return;
+    }
+    this.emit(Op.ADD, [def(d), use(a), use(this.constant(imm))]);
+  }
+
+  move(d: VReg, s: VReg): void {
+    this.emit(Pseudo.Move, [def(d), use(s)]);
+  }
+
+  // -- driver interface (select.ts)
+
+  beginBlock(block: Block): void {
+    this.block = block;
+    this.reversed = [];
+    this.locals.clear();
+  }
+
+  /** Moves what the rule emitted to the block's list; constants it used come before all of that. */
+  flush(): void {
+    const { out, touched } = this;
+    for (let i = out.length - 1; i >= 0; i--) this.reversed.push(out[i]!);
+    out.length = 0;
+    for (let i = 0; i < touched.length; i++) touched[i]!.position = this.reversed.length;
+    touched.length = 0;
+  }
+
+  /** Puts an instruction before everything the block has so far, its constants included. */
+  prepend(inst: MachInst): void {
+    this.first = inst;
+  }
+
+  /** The finished block, in execution order, local constants in their places. */
+  endBlock(): MachInst[] {
+    const { reversed } = this;
+    const constants = [...this.locals.values()].sort((a, b) => b.position - a.position);
+    const insts: MachInst[] = this.first === null ? [] : [this.first];
+    this.first = null;
+    let next = 0;
+    for (let i = reversed.length - 1; i >= 0; i--) {
+      while (next < constants.length && constants[next]!.position > i) insts.push(constantInst(constants[next++]!));
+      insts.push(reversed[i]!);
+    }
+    while (next < constants.length) insts.push(constantInst(constants[next++]!));
+    return insts;
+  }
+}
+
+function constantInst(constant: LocalConstant): MachInst {
+  const inst = new MachInst(constant.symbol === null ? Pseudo.Const : Pseudo.Symbol, constant.imm, constant.loc);
+  inst.operands = [def(constant.vreg)];
+  inst.symbol = constant.symbol;
+  return inst;
+}
+
+function countUses(func: Func): Int32Array {
+  const counts = new Int32Array(func.instCount);
+  for (const block of func.blocks) {
+    for (const inst of block.insts) {
+      const { args, edges } = inst;
+      for (let i = 0; i < args.length; i++) counts[args[i]!.id]!++;
+      for (let e = 0; e < edges.length; e++) {
+        const values = edges[e]!.args;
+        for (let i = 0; i < values.length; i++) counts[values[i]!.id]!++;
+      }
+    }
+  }
+  return counts;
+}

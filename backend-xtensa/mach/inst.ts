@@ -1,0 +1,165 @@
+// Machine instructions and blocks over virtual registers: what selection makes, the allocator reads and emission
+// expands. Knows the instruction table's operand order, no IR and no bytes.
+import { rowOf } from '../isa/table.js';
+import { ConstraintKind, OperandKind, OperandPos, type Operand, type PReg, type VReg } from '../regalloc/api.js';
+
+/**
+ * Instructions that are not one row of the table. A pseudo's expansion keeps to its declared operands: it writes only
+ * its defs (and SAR where said) and reads an early use never after writing a def.
+ */
+export const enum Pseudo {
+  /** First instruction of a function: defines the argument registers. Prologue goes here. */
+  Entry = 1000,
+  /** Uses the result registers; epilogue and return. */
+  Return,
+  /** Tail call of `symbol`; uses the argument registers; epilogue and jump. */
+  TailCall,
+  /** Tail call to the address in operand 0 (a fixed scratch register). */
+  TailCallReg,
+  /** Direct call of `symbol`. */
+  Call,
+  /** Register to register copy within a class: [def, use]. */
+  Move,
+  /** Unconditional jump to successor 0. */
+  Jump,
+  /** [target]: jump to an address loaded from the block's jump table, which has one entry for each successor. */
+  BrTable,
+  /** Address of the jump table of the block's BrTable into operand 0. */
+  TableAddress,
+  /** Unconditional trap; ends its block. */
+  Trap,
+  /** 32-bit constant `imm` into operand 0. */
+  Const,
+  /** Address `symbol` + imm into operand 0. */
+  Symbol,
+  /** [def, branch operands late]: 1 if branch `imm2` (with immediate `imm`) is taken, else 0. */
+  SetIf,
+  /** [def = reuse of old, branch operands, other, old]: if branch `imm2` is not taken, def = other. */
+  MoveUnless,
+  /** [def = reuse of old, branch operands, old]: if branch `imm2` is not taken, def += `amount`. */
+  AddUnless,
+  /** [def, b]: 0 or 1 of a boolean register. */
+  ReadBool,
+}
+
+export const NO_CLOBBERS: readonly PReg[] = [];
+const NO_OPERANDS: Operand[] = [];
+
+/** One instruction. `operands` are its register operands: of a table row in row order, then inputs tied to a def. */
+export class MachInst {
+  operands: Operand[] = NO_OPERANDS;
+  clobbers: readonly PReg[] = NO_CLOBBERS;
+  /** Opcode of the branch inside a SetIf, MoveUnless or AddUnless; second immediate of extui. */
+  imm2 = 0;
+  /** What AddUnless adds: fits addi. */
+  amount = 0;
+  symbol: string | null = null;
+  /** TrapCode: the instruction is a check (branch to a trap stub) or traps by hardware; SITE_CALL for calls; or 0. */
+  site = 0;
+  constructor(
+    /** Opcode of the table, or a Pseudo. */
+    public op: number,
+    public imm: number,
+    /** Byte offset in the .wasm file. */
+    public loc: number,
+  ) {}
+}
+
+/** A value given to the parameters of a successor. */
+export interface MachEdge {
+  readonly target: MachBlock;
+  readonly args: VReg[];
+}
+
+export class MachBlock {
+  /** Position in the final layout. */
+  index = -1;
+  insts: MachInst[] = [];
+  params: VReg[] = [];
+  succs: MachEdge[] = [];
+  preds: MachBlock[] = [];
+  /** For a block that ends in BrTable: successor number by index. */
+  table: number[] | null = null;
+  /** Relative execution count: 10^loop depth, lowered for cold blocks. */
+  weight = 1;
+}
+
+/** A constant that any instruction can recompute: kept per vreg for the allocator. */
+export interface RematValue {
+  readonly symbol: string | null;
+  readonly imm: number;
+}
+
+export class MachFunction {
+  /** In layout order; block 0 begins with the Entry pseudo. */
+  blocks: MachBlock[] = [];
+  /** Class index by vreg. */
+  readonly classOf: number[] = [];
+  /** Token by vreg, -1 when the value cannot be recomputed. */
+  readonly rematOf: number[] = [];
+  readonly remats: RematValue[] = [];
+  /** Symbols called directly. */
+  readonly callees = new Set<string>();
+  hasIndirectCalls = false;
+
+  newVReg(classIndex: number): VReg {
+    this.rematOf.push(-1);
+    return this.classOf.push(classIndex) - 1;
+  }
+}
+
+export const use = (vreg: VReg): Operand => ({
+  vreg,
+  kind: OperandKind.Use,
+  pos: OperandPos.Early,
+  constraint: ConstraintKind.Reg,
+  fixed: -1,
+});
+export const lateUse = (vreg: VReg): Operand => ({
+  vreg,
+  kind: OperandKind.Use,
+  pos: OperandPos.Late,
+  constraint: ConstraintKind.Reg,
+  fixed: -1,
+});
+export const fixedUse = (vreg: VReg, fixed: PReg): Operand => ({
+  vreg,
+  kind: OperandKind.Use,
+  pos: OperandPos.Early,
+  constraint: ConstraintKind.Fixed,
+  fixed,
+});
+export const def = (vreg: VReg): Operand => ({
+  vreg,
+  kind: OperandKind.Def,
+  pos: OperandPos.Late,
+  constraint: ConstraintKind.Reg,
+  fixed: -1,
+});
+export const earlyDef = (vreg: VReg): Operand => ({
+  vreg,
+  kind: OperandKind.Def,
+  pos: OperandPos.Early,
+  constraint: ConstraintKind.Reg,
+  fixed: -1,
+});
+export const fixedDef = (vreg: VReg, fixed: PReg): Operand => ({
+  vreg,
+  kind: OperandKind.Def,
+  pos: OperandPos.Late,
+  constraint: ConstraintKind.Fixed,
+  fixed,
+});
+/** Def in the register of input operand number `input`. */
+export const reuseDef = (vreg: VReg, input: number): Operand => ({
+  vreg,
+  kind: OperandKind.Def,
+  pos: OperandPos.Late,
+  constraint: ConstraintKind.Reuse,
+  fixed: input,
+});
+
+/** True for conditional branches of the table. */
+export function isBranch(op: number): boolean {
+  return op < Pseudo.Entry && rowOf(op).flow === 'branch';
+}
