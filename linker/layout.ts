@@ -1,0 +1,229 @@
+// Takes the live sections and a memory map, gives every section its address and the linker-defined symbols their
+// values. Refuses to know instruction encodings and bytes.
+import { FLASH_PAGE_BYTES } from '../compiler/abi/boards.js';
+import type { AddressRange, BoardDescription } from '../compiler/abi/boards.js';
+import { EXCEPTION_STACK_BYTES, LinkerSymbol, STACK_RESERVE_BYTES } from '../compiler/abi/linker-symbols.js';
+import { stackLimitSymbol } from '../compiler/abi/symbols.js';
+import { placeMemories } from './memories.js';
+import type { PlacedMemory } from './memories.js';
+import type { InputObject, InputSection, SectionKind } from './object.js';
+import { alignUp, Region } from './regions.js';
+
+export type Placement = 'auto' | 'ram' | 'flash';
+
+export interface LayoutOptions {
+  /** Bytes of the stack that boot code, compiled code and runtime share. */
+  readonly stackBytes: number;
+  /** Where compiled code goes: IRAM, flash, or IRAM if everything fits. */
+  readonly code: Placement;
+  /** Where the constants of modules (data segments, tables of the runtime) go. */
+  readonly rodata: Placement;
+  /** Upper limit in bytes for what a growable memory may reach; default: what is left. */
+  readonly growthLimit: number | null;
+}
+
+export const DEFAULT_STACK_BYTES = 16 * 1024;
+/** Constants up to this size stay in RAM even if a memory could grow into their place. */
+const SMALL_RODATA_BYTES = 16 * 1024;
+
+export interface Layout {
+  readonly addresses: ReadonlyMap<InputSection, number>;
+  readonly regionOf: ReadonlyMap<InputSection, Region>;
+  readonly regions: readonly Region[];
+  /** Values of linker-defined symbols, except flash page numbers. */
+  readonly symbols: ReadonlyMap<string, number>;
+  readonly memories: readonly PlacedMemory[];
+  readonly stack: AddressRange | null;
+}
+
+/** Effective size of a section, veneers included. */
+export type SizeOf = (section: InputSection) => number;
+
+/** Mutable state of one layout run. */
+class Placer {
+  readonly addresses = new Map<InputSection, number>();
+  readonly regionOf = new Map<InputSection, Region>();
+  readonly symbols = new Map<string, number>();
+  constructor(readonly sizeOf: SizeOf) {}
+
+  place(sections: readonly InputSection[], region: Region): void {
+    for (const section of sections) {
+      // Code sections must begin and end on words: IRAM is written in words.
+      const align = section.kind === 'code' ? Math.max(4, section.align) : section.align;
+      this.addresses.set(section, region.take(this.sizeOf(section), align));
+      this.regionOf.set(section, region);
+    }
+  }
+
+  total(sections: readonly InputSection[]): number {
+    let bytes = 0;
+    for (const section of sections) bytes = alignUp(bytes, Math.max(4, section.align)) + this.sizeOf(section);
+    return bytes;
+  }
+}
+
+class Pick {
+  constructor(private readonly sections: Iterable<InputSection>) {}
+  of(kind: SectionKind, origin?: 'runtime' | 'module'): InputSection[] {
+    const found: InputSection[] = [];
+    for (const section of this.sections)
+      if (section.kind === kind && (origin === undefined || section.object.origin === origin)) found.push(section);
+    return found;
+  }
+}
+
+/** Live sections in the order of the objects and of the file: the sorted tables of a module rely on it. */
+function inOrder(objects: readonly InputObject[], live: ReadonlySet<InputSection>): InputSection[] {
+  const ordered: InputSection[] = [];
+  for (const object of objects) for (const section of object.sections) if (live.has(section)) ordered.push(section);
+  return ordered;
+}
+
+/** Lays out a whole image on a board. Regions may overflow: the caller reports that with the bill. */
+export function layoutBoard(
+  objects: readonly InputObject[],
+  live: ReadonlySet<InputSection>,
+  board: BoardDescription,
+  options: LayoutOptions,
+  sizeOf: SizeOf,
+): Layout {
+  const placer = new Placer(sizeOf);
+  const pick = new Pick(inOrder(objects, live));
+  const iram = new Region('IRAM', board.iram.base, board.iram.end);
+  const irom = new Region('IROM', board.irom.base, board.irom.end);
+  const drom = new Region('DROM', board.drom.base, board.drom.end);
+  const dram = new Region('DRAM', board.dram.base, board.dram.end);
+  const external = board.external === null ? null : new Region('PSRAM', board.external.base, board.external.end);
+
+  placer.place(pick.of('vectors'), iram);
+  placer.place(pick.of('code', 'runtime'), iram);
+  const moduleCode = pick.of('code', 'module');
+  const codeFits = iram.cursor + placer.total(moduleCode) <= iram.end;
+  placer.place(moduleCode, options.code === 'flash' || (options.code === 'auto' && !codeFits) ? irom : iram);
+
+  // The stack lies at the bottom of DRAM: what overflows it in spite of all checks leaves the RAM and faults.
+  const exceptionStack = dram.take(EXCEPTION_STACK_BYTES, 16);
+  placer.symbols.set(LinkerSymbol.ExceptionStackTop, exceptionStack + EXCEPTION_STACK_BYTES);
+  const stackBytes = alignUp(options.stackBytes, 16);
+  const stackRegion = external !== null && dram.cursor + stackBytes > board.dramLoadable.end ? external : dram;
+  const stackBottom = stackRegion.take(stackBytes, 16);
+  placer.symbols.set(LinkerSymbol.WasmStackBottom, stackBottom);
+  placer.symbols.set(LinkerSymbol.WasmStackTop, stackBottom + stackBytes);
+
+  const bss = pick.of('bss');
+  const bssBytes = placer.total(bss);
+  const bssBelow = dram.cursor + bssBytes <= board.dramLoadable.base;
+  if (bssBelow) placeBss(placer, bss, dram);
+
+  const memories = pick.of('memory');
+  const data = pick.of('data');
+  const fixedRodata = [...pick.of('rodata', 'runtime'), ...pick.of('modules')];
+  const moduleRodata = pick.of('rodata', 'module');
+  const initialised = placer.total(data) + placer.total(fixedRodata) + placer.total(moduleRodata);
+  const start = Math.max(dram.cursor, board.dramLoadable.base);
+  const afterBss = start + initialised + (bssBelow || external !== null ? 0 : bssBytes);
+  const memoryBytes = external !== null ? 0 : placer.total(memories);
+  const rodataFits = start + initialised <= board.dramLoadable.end && afterBss + memoryBytes + 64 <= dram.end;
+  const crowds = external === null && isGrowable(memories) && placer.total(moduleRodata) > SMALL_RODATA_BYTES;
+  const toFlash = options.rodata === 'flash' || (options.rodata === 'auto' && (!rodataFits || crowds));
+
+  dram.cursor = start;
+  const loaded = new Region('DRAM (loaded)', start, board.dramLoadable.end);
+  placer.place(data, loaded);
+  placeModules(placer, pick.of('modules'), loaded);
+  placer.place(pick.of('rodata', 'runtime'), loaded);
+  placer.place(moduleRodata, toFlash ? drom : loaded);
+  dram.cursor = alignUp(loaded.cursor, 4);
+  dram.taken += loaded.taken;
+
+  if (!bssBelow) placeBss(placer, bss, external !== null && dram.cursor + bssBytes > dram.end ? external : dram);
+  const placed = placeMemories(memories, external ?? dram, options.growthLimit, placer.symbols);
+  for (const memory of placed) {
+    placer.addresses.set(memory.section, memory.address);
+    placer.regionOf.set(memory.section, external ?? dram);
+  }
+  setStackLimits(placer.symbols, objects, stackBottom + STACK_RESERVE_BYTES);
+  placer.symbols.set(LinkerSymbol.IromVaddr, irom.base);
+  placer.symbols.set(LinkerSymbol.IromPageCount, Math.ceil(irom.used / FLASH_PAGE_BYTES));
+  placer.symbols.set(LinkerSymbol.DromVaddr, drom.base);
+  placer.symbols.set(LinkerSymbol.DromPageCount, Math.ceil(drom.used / FLASH_PAGE_BYTES));
+  const regions = [iram, irom, drom, loaded, dram, ...(external === null ? [] : [external])];
+  const { addresses, regionOf, symbols } = placer;
+  return {
+    addresses,
+    regionOf,
+    regions,
+    symbols,
+    memories: placed,
+    stack: { base: stackBottom, end: stackBottom + stackBytes },
+  };
+}
+
+/** Where an additional module goes in a machine whose base image is already linked (D8: a module has its slot). */
+export interface SlotRegions {
+  readonly code: AddressRange;
+  readonly data: AddressRange;
+  /** Linear memories; default: what is left of `data`. */
+  readonly memory?: AddressRange;
+}
+
+/** Lays out modules into explicit regions. `stackBottom` is the base image's. */
+export function layoutSlot(
+  objects: readonly InputObject[],
+  live: ReadonlySet<InputSection>,
+  slot: SlotRegions,
+  growthLimit: number | null,
+  stackBottom: number,
+  sizeOf: SizeOf,
+): Layout {
+  const placer = new Placer(sizeOf);
+  const pick = new Pick(inOrder(objects, live));
+  const code = new Region('slot code', slot.code.base, slot.code.end);
+  const data = new Region('slot data', slot.data.base, slot.data.end);
+  const memory = slot.memory === undefined ? data : new Region('slot memory', slot.memory.base, slot.memory.end);
+  placer.place(pick.of('code'), code);
+  placer.place(pick.of('data'), data);
+  placer.place(pick.of('rodata'), data);
+  placer.place(pick.of('modules'), data);
+  placer.place(pick.of('bss'), data);
+  const memories = placeMemories(pick.of('memory'), memory, growthLimit, placer.symbols);
+  for (const placed of memories) {
+    placer.addresses.set(placed.section, placed.address);
+    placer.regionOf.set(placed.section, memory);
+  }
+  setStackLimits(placer.symbols, objects, stackBottom + STACK_RESERVE_BYTES);
+  const regions = memory === data ? [code, data] : [code, data, memory];
+  const { addresses, regionOf, symbols } = placer;
+  return { addresses, regionOf, regions, symbols, memories, stack: null };
+}
+
+/** Names the layout defines. */
+export function isLinkerDefined(name: string): boolean {
+  return FIXED_NAMES.has(name) || name.endsWith('$stack_limit') || /\$memory\d+\.capacity$/.test(name);
+}
+const FIXED_NAMES: ReadonlySet<string> = new Set(Object.values(LinkerSymbol));
+
+function placeBss(placer: Placer, bss: readonly InputSection[], region: Region): void {
+  region.cursor = alignUp(region.cursor, 4);
+  // The first section's alignment belongs before the start, so that the bounds are tight and word-aligned.
+  if (bss.length > 0) region.cursor = alignUp(region.cursor, Math.max(4, bss[0]!.align));
+  placer.symbols.set(LinkerSymbol.BssStart, region.cursor);
+  placer.place(bss, region);
+  region.cursor = alignUp(region.cursor, 4);
+  placer.symbols.set(LinkerSymbol.BssEnd, region.cursor);
+}
+
+function placeModules(placer: Placer, modules: readonly InputSection[], region: Region): void {
+  region.cursor = alignUp(region.cursor, 4);
+  placer.symbols.set(LinkerSymbol.ModulesStart, region.cursor);
+  placer.place(modules, region);
+  placer.symbols.set(LinkerSymbol.ModulesEnd, region.cursor);
+}
+
+function isGrowable(memories: readonly InputSection[]): boolean {
+  return memories.some((section) => section.object.info?.memories.some((memory) => memory.growable) === true);
+}
+
+function setStackLimits(symbols: Map<string, number>, objects: readonly InputObject[], limit: number): void {
+  for (const { info } of objects) if (info !== null) symbols.set(stackLimitSymbol(info.module), limit);
+}

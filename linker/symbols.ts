@@ -1,0 +1,173 @@
+// Takes objects, gives for every symbol of every object the definition it means, and the sections that the roots reach.
+// Knows the rules of global, weak and local binding; refuses to know addresses.
+import type { ObjectInfo } from '../compiler/abi/object-info.js';
+import { DiagnosticError } from '../compiler/diagnostics.js';
+import type { InputObject, InputSection, InputSymbol, SymbolType } from './object.js';
+
+/** What a symbol name stands for. `address` is filled in by the layout. */
+export interface Definition {
+  readonly name: string;
+  readonly object: InputObject | null;
+  /** Null for absolute symbols, linker-defined ones and those of a base image. */
+  readonly section: InputSection | null;
+  /** Offset in the section, or the absolute value (mutable for linker-defined symbols). */
+  value: number;
+  readonly size: number;
+  readonly type: SymbolType;
+  readonly binding: 'local' | 'global' | 'weak';
+  /** The linker's own: its value is known after layout. */
+  readonly linkerDefined: boolean;
+}
+
+export interface Resolution {
+  /** Global names. */
+  readonly globals: Map<string, Definition>;
+  /** Definitions by the object's symbol index; null: undefined (an error only if a live section refers to it). */
+  readonly bySymbol: Map<InputObject, (Definition | null)[]>;
+}
+
+export interface ResolveOptions {
+  /** True for names the layout will define. */
+  readonly isLinkerDefined: (name: string) => boolean;
+  /** Symbols of an already linked image, by address. */
+  readonly externals?: ReadonlyMap<string, number>;
+}
+
+/**
+ * Binds every symbol.
+ * @throws DiagnosticError W404 when two objects define the same global name
+ */
+export function resolveSymbols(objects: readonly InputObject[], options: ResolveOptions): Resolution {
+  const globals = new Map<string, Definition>();
+  for (const object of objects) {
+    for (const symbol of object.symbols) {
+      if (symbol.binding === 'local' || symbol.place === 'undefined') continue;
+      const present = globals.get(symbol.name);
+      // First strong definition wins over weak ones; among weak ones the first.
+      if (present !== undefined && symbol.binding === 'weak') continue;
+      if (present !== undefined && present.binding !== 'weak')
+        throw new DiagnosticError('W404', `${symbol.name} is defined in ${present.object?.name} and in ${object.name}`);
+      globals.set(symbol.name, define(symbol, object));
+    }
+  }
+  const bySymbol = new Map<InputObject, (Definition | null)[]>();
+  for (const object of objects) {
+    const definitions: (Definition | null)[] = [];
+    for (const symbol of object.symbols) definitions.push(bind(symbol, object, globals, options));
+    bySymbol.set(object, definitions);
+  }
+  return { globals, bySymbol };
+}
+
+function define(symbol: InputSymbol, object: InputObject): Definition {
+  return {
+    name: symbol.name,
+    object,
+    section: symbol.section,
+    value: symbol.value,
+    size: symbol.size,
+    type: symbol.type,
+    binding: symbol.binding,
+    linkerDefined: false,
+  };
+}
+
+function absolute(name: string, value: number, linkerDefined: boolean): Definition {
+  return { name, object: null, section: null, value, size: 0, type: 'none', binding: 'global', linkerDefined };
+}
+
+function bind(
+  symbol: InputSymbol,
+  object: InputObject,
+  globals: Map<string, Definition>,
+  options: ResolveOptions,
+): Definition | null {
+  if (symbol.binding === 'local') return symbol.place === 'undefined' ? null : define(symbol, object);
+  const global = globals.get(symbol.name);
+  if (global !== undefined) return global;
+  const external = options.externals?.get(symbol.name);
+  if (external !== undefined || options.isLinkerDefined(symbol.name)) {
+    const definition = absolute(symbol.name, external ?? 0, external === undefined);
+    globals.set(symbol.name, definition);
+    return definition;
+  }
+  // An undefined weak reference is 0.
+  return symbol.binding === 'weak' ? absolute(symbol.name, 0, false) : null;
+}
+
+/**
+ * The sections reachable from the roots through relocations.
+ * @throws DiagnosticError W401 naming what is missing and who needs it
+ */
+export function liveSections(resolution: Resolution, roots: readonly InputSection[]): Set<InputSection> {
+  const live = new Set<InputSection>(roots);
+  const work = [...roots];
+  const missing = new Map<string, InputSection>();
+  for (let section = work.pop(); section !== undefined; section = work.pop()) {
+    const definitions = resolution.bySymbol.get(section.object)!;
+    const { count, symbol } = section.relocations;
+    for (let i = 0; i < count; i++) {
+      const index = symbol[i]!;
+      const definition = definitions[index];
+      if (definition === null || definition === undefined) {
+        const name = section.object.symbols[index]!.name;
+        if (!missing.has(name)) missing.set(name, section);
+        continue;
+      }
+      const target = definition.section;
+      if (target !== null && !live.has(target)) {
+        live.add(target);
+        work.push(target);
+      }
+    }
+  }
+  if (missing.size > 0) throw unresolved(missing);
+  return live;
+}
+
+/** At most this many missing names are spelled out. */
+const NAMED = 10;
+
+function unresolved(missing: ReadonlyMap<string, InputSection>): DiagnosticError {
+  const lines: string[] = [];
+  for (const [name, section] of missing) {
+    if (lines.length === NAMED) {
+      lines.push(`and ${missing.size - NAMED} more`);
+      break;
+    }
+    const { object } = section;
+    const wanted = object.info?.imports.find((candidate) => candidate.symbol === name);
+    lines.push(
+      wanted === undefined
+        ? `symbol "${name}" needed by ${object.name} (${section.name})`
+        : `${describe(wanted)} imported by ${object.name}`,
+    );
+  }
+  return new DiagnosticError('W401', `nothing provides ${lines.join(', ')}`);
+}
+
+function describe(wanted: ObjectInfo['imports'][number]): string {
+  const signature = wanted.signature === undefined ? '' : ` (${wanted.signature})`;
+  return `${wanted.kind} "${wanted.module}"."${wanted.name}"${signature}`;
+}
+
+/**
+ * Compares each import with the export it was bound to, where both sides are compiled modules.
+ * @throws DiagnosticError W402
+ */
+export function checkImports(objects: readonly InputObject[]): void {
+  const exported = new Map<string, { readonly owner: string; readonly kind: string; readonly signature?: string }>();
+  for (const { name, info } of objects) {
+    for (const entry of info?.exports ?? []) exported.set(entry.symbol, { owner: name, ...entry });
+  }
+  for (const { name, info } of objects) {
+    for (const wanted of info?.imports ?? []) {
+      const given = exported.get(wanted.symbol);
+      if (given === undefined) continue;
+      const differs = given.kind !== wanted.kind || (wanted.kind === 'func' && given.signature !== wanted.signature);
+      if (!differs) continue;
+      const kind = given.signature === undefined ? given.kind : `${given.kind} (${given.signature})`;
+      throw new DiagnosticError('W402', `${describe(wanted)} imported by ${name} is a ${kind} in ${given.owner}`);
+    }
+  }
+}
