@@ -19,6 +19,8 @@ export interface PassOptions {
   readonly verify?: boolean;
   /** Names of optimisation passes to leave out, to measure what they bring. Lowering cannot be left out. */
   readonly without?: ReadonlySet<string>;
+  /** Stop once values are words, while the reference interpreter still understands the IR (before lower-memory). */
+  readonly stopAtWords?: boolean;
   /** Called after every pass on every function. */
   readonly afterPass?: (pass: string, func: Func) => void;
 }
@@ -71,6 +73,7 @@ export function lowerFunc(func: Func, context: PassContext): void {
   const { options } = context;
   let words = false;
   for (const pass of PASSES) {
+    if (pass.name === 'lower-memory' && options.stopAtWords === true) return;
     if (
       pass.levels !== undefined &&
       (!pass.levels.includes(options.level) || options.without?.has(pass.name) === true)
