@@ -2,6 +2,7 @@
 // Knows no instruction semantics.
 import { InternalError } from '../diagnostics.js';
 import { OP_BY_NAME } from '../ir/ops.js';
+import { signatureText } from '../abi/signature-id.js';
 import { Type, type Signature } from '../ir/types.js';
 import { OPCODES, OPCODE_SPACE } from '../wasm/opcodes.js';
 import { ValType, type FuncType } from '../wasm/types.js';
@@ -28,8 +29,17 @@ export function irType(type: number): Type {
   return IR_TYPE[type]! as Type;
 }
 
+/** Letter of a reference type in canonical signature text; null for numeric types. */
+const REF_LETTER: Readonly<Record<number, string>> = { [ValType.FuncRef]: 'r', [ValType.ExternRef]: 'e' };
+
+/** IR signature; one with references carries its canonical text, since references are words in the IR. */
 export function irSignature(type: FuncType): Signature {
-  return { params: type.params.map(irType), results: type.results.map(irType) };
+  const signature: Signature = { params: type.params.map(irType), results: type.results.map(irType) };
+  if (![...type.params, ...type.results].some((t) => t in REF_LETTER)) return signature;
+  const letters = (wasm: readonly number[], ir: readonly Type[]): string =>
+    wasm.map((t, i) => REF_LETTER[t] ?? signatureText({ params: [ir[i]!], results: [] })[0]).join('');
+  const text = `${letters(type.params, signature.params)}:${letters(type.results, signature.results)}`;
+  return { ...signature, text };
 }
 
 /** Number of 32-bit words of a list of values. */

@@ -2,7 +2,7 @@
 // then `wasm-tools` if it is on the PATH (for suites newer than the package). Knows no executor.
 import { spawnSync } from 'node:child_process';
 import wabtInit from 'wabt';
-import { convertWithPageSizes } from './page-sizes.js';
+import { convertWithGaps } from './wabt-gaps.js';
 import type { ModuleSource } from './script.js';
 
 export type Converted =
@@ -70,7 +70,7 @@ export function convert(source: ModuleSource): Converted {
   if (source.kind === 'binary') return { ok: true, bytes: source.bytes };
   let reason: string;
   try {
-    return { ok: true, bytes: convertWithPageSizes(source.text, parseText) ?? parseText(source.text) };
+    return { ok: true, bytes: convertWithGaps(source.text, parseText) ?? parseText(source.text) };
   } catch (error) {
     reason = String((error as Error).message)
       .split('\n')

@@ -21,7 +21,7 @@ export interface SString {
 export type SExpr = SList | SAtom | SString;
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder();
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
 /** All top-level expressions of the script. Throws a plain Error with the line on a lexical fault. */
 export function parseSExprs(text: string): SExpr[] {

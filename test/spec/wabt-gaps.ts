@@ -1,8 +1,10 @@
-// Takes module text with `(pagesize N)` clauses, which npm's wabt cannot read, and a converter that can read the rest;
-// gives the binary with the clauses put back into its memory types. Knows the text of memories and nothing else.
+// Takes module text that npm's wabt converts wrongly or not at all: `(pagesize N)` clauses (its JavaScript API has no switch)
+// and active data segments of memories other than the first (its writer leaves the index out). Gives the right binary by
+// patching the memory types and data segments. Knows the text of memories and data, and nothing else.
 import { atomText, isList, parseSExprs, type SExpr, type SList } from './sexpr.js';
 
 interface MemoryText {
+  readonly name: string | undefined;
   /** log2 of the page size, or undefined without a clause. */
   readonly shift: number | undefined;
   /** Length of inline data, which sets the limits. */
@@ -12,20 +14,30 @@ interface MemoryText {
 const CLAUSE = /\(\s*pagesize\s+[0-9a-fx_]+\s*\)/gi;
 
 function describe(memory: SList): MemoryText {
+  const name = memory.items.map(atomText).find((t) => t?.startsWith('$') === true);
   const clause = memory.items.find((i): i is SList => isList(i, 'pagesize'));
   const data = memory.items.find((i): i is SList => isList(i, 'data'));
   const size = clause === undefined ? undefined : Number(atomText(clause.items[1])!.replace(/_/g, ''));
   return {
+    name,
     shift: size === undefined ? undefined : Math.log2(size),
     inlineData:
       data === undefined ? undefined : data.items.reduce((n, s) => n + (s.kind === 'string' ? s.bytes.length : 0), 0),
   };
 }
 
-/** Memories of a module text in index order: imported ones first. */
-function memoriesOf(text: string): { imported: MemoryText[]; defined: MemoryText[] } {
+interface ModuleText {
+  /** Memories in index order: imported ones, then defined ones. */
+  readonly imported: MemoryText[];
+  readonly defined: MemoryText[];
+  /** Memory operand of each data segment in order, `undefined` for none. */
+  readonly data: (string | undefined)[];
+}
+
+function describeModule(text: string): ModuleText {
   const imported: MemoryText[] = [];
   const defined: MemoryText[] = [];
+  const data: (string | undefined)[] = [];
   const visit = (e: SExpr): void => {
     if (!isList(e)) return;
     const head = atomText(e.items[0]);
@@ -34,10 +46,15 @@ function memoriesOf(text: string): { imported: MemoryText[]; defined: MemoryText
       if (memory) imported.push(describe(memory));
     } else if (head === 'memory') {
       (e.items.some((i) => isList(i, 'import')) ? imported : defined).push(describe(e));
+      // Inline data is a segment of its own; wabt writes the right index for it only when it is 0.
+      if (e.items.some((i) => isList(i, 'data'))) data.push(String(imported.length + defined.length - 1));
+    } else if (head === 'data') {
+      const memory = e.items.find((i): i is SList => atomText(isList(i) ? i.items[0] : undefined) === 'memory');
+      data.push(atomText(memory?.items[1]));
     }
   };
   for (const e of parseSExprs(text)) if (isList(e, 'module')) e.items.forEach(visit);
-  return { imported, defined };
+  return { imported, defined, data };
 }
 
 function leb(value: number): number[] {
@@ -114,11 +131,44 @@ function importSection(c: Cursor, memories: MemoryText[]): number[] {
   return out;
 }
 
-/** Undefined when the text has no such clause, or a page size that is no power of two. */
-export function convertWithPageSizes(text: string, convertRest: (text: string) => Uint8Array): Uint8Array | undefined {
-  if (text.search(CLAUSE) < 0) return undefined;
-  const { imported, defined } = memoriesOf(text);
-  if ([...imported, ...defined].some((m) => m.shift !== undefined && !Number.isInteger(m.shift))) return undefined;
+/** Skips the constant expression at the cursor. */
+function skipExpression(c: Cursor): void {
+  for (;;) {
+    const opcode = c.byte();
+    if (opcode === 0x0b) return;
+    if (opcode === 0x41 || opcode === 0x42 || opcode === 0x23 || opcode === 0xd2) c.leb();
+    else if (opcode === 0xd0) c.byte();
+  }
+}
+
+/** Re-emits the data section; segments with flag 2 get the memory index that wabt left out. */
+function dataSection(c: Cursor, text: ModuleText): number[] {
+  const memories = [...text.imported, ...text.defined];
+  const count = c.leb();
+  const out = leb(count);
+  for (let i = 0; i < count; i++) {
+    const flags = c.byte();
+    out.push(flags);
+    const start = c.at;
+    if (flags === 2) {
+      const operand = text.data[i] ?? '0';
+      out.push(...leb(operand.startsWith('$') ? memories.findIndex((m) => m.name === operand) : Number(operand)));
+    }
+    if (flags !== 1) skipExpression(c);
+    const length = c.leb();
+    c.at += length;
+    out.push(...c.copySince(start));
+  }
+  return out;
+}
+
+/** Undefined when the text has none of the two, or a page size that is no power of two. */
+export function convertWithGaps(text: string, convertRest: (text: string) => Uint8Array): Uint8Array | undefined {
+  const module = describeModule(text);
+  const memories = [...module.imported, ...module.defined];
+  const otherMemory = module.data.some((operand) => operand !== undefined);
+  if (text.search(CLAUSE) < 0 && !otherMemory) return undefined;
+  if (memories.some((m) => m.shift !== undefined && !Number.isInteger(m.shift))) return undefined;
   const c = new Cursor(convertRest(text.replace(CLAUSE, '')));
   const out = [...c.bytes.subarray(0, 8)];
   c.at = 8;
@@ -126,12 +176,13 @@ export function convertWithPageSizes(text: string, convertRest: (text: string) =
     const id = c.byte();
     const end = c.leb() + c.at;
     let body: number[];
-    if (id === 2) body = importSection(c, imported);
+    if (id === 2) body = importSection(c, [...module.imported]);
     else if (id === 5) {
       const count = c.leb();
       body = leb(count);
-      for (let i = 0; i < count; i++) body.push(...memoryType(c, defined[i]!));
-    } else body = [...c.bytes.subarray(c.at, end)];
+      for (let i = 0; i < count; i++) body.push(...memoryType(c, module.defined[i]!));
+    } else if (id === 11) body = dataSection(c, module);
+    else body = [...c.bytes.subarray(c.at, end)];
     out.push(id, ...leb(body.length), ...body);
     c.at = end;
   }

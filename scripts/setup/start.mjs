@@ -1,0 +1,44 @@
+// `npm start`: takes a bare clone; installs what is missing, builds, compiles the examples to flash images, boots them in
+// the simulated ESP32 and shows its console. Exits 0 when every example did what it should.
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { bootstrap, root } from './bootstrap.mjs';
+import { buildExamples } from './examples.mjs';
+
+const CLI = join(root, 'bin/wasm-aot.js');
+
+/** Example -> calls to make on it; without calls its `_start` runs at boot. */
+const CALLS = {
+  hello: [],
+  filter: [
+    ['feed', '2150'],
+    ['feed', '2170'],
+    ['feed', '9000'],
+    ['rejected'],
+  ],
+  histogram: [['add', '2048'], ['average']],
+  fibonacci: [
+    ['fib', '20'],
+    ['gcd', '3528', '3780'],
+  ],
+  parser: [['evaluate', '0']],
+};
+
+function wasmAot(...args) {
+  console.log(`\n$ npx wasm-aot ${args.map((a) => a.replace(`${root}/`, '')).join(' ')}`);
+  const { status } = spawnSync(process.execPath, [CLI, ...args], { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] });
+  if (status !== 0) {
+    console.error(`exit code ${status}`);
+    process.exit(1);
+  }
+}
+
+bootstrap(['runtime', 'examples']);
+const { built, skipped } = buildExamples();
+for (const { name, wasm } of built) {
+  const out = join(root, 'build/examples', name);
+  wasmAot('build', wasm, '-o', `${out}.bin`, '--elf', `${out}.elf`, '--map', `${out}.map`);
+  if (CALLS[name].length === 0) wasmAot('run', `${out}.bin`);
+  for (const call of CALLS[name]) wasmAot('run', wasm, '--invoke', ...call);
+}
+for (const { name, needs } of skipped) console.log(`\n${name}: not built, needs ${needs}`);

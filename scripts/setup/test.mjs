@@ -1,0 +1,29 @@
+// `npm test`: takes a bare clone; installs what is missing, builds, then runs every check that CI runs. Ends with a
+// summary line; exits 1 if anything failed. Refuses to know what the checks do.
+import { spawnSync } from 'node:child_process';
+import { bootstrap, root } from './bootstrap.mjs';
+import { buildExamples } from './examples.mjs';
+
+/** [name, command, args]; in the order of how fast they find a fault. */
+const CHECKS = [
+  ['types', 'npx', ['tsc', '-p', 'tsconfig.json', '--noEmit']],
+  ['lint', 'npm', ['run', '--silent', 'lint']],
+  ['unit tests', 'npx', ['vitest', 'run']],
+  ['spec suite', 'npm', ['run', '--silent', 'spec']],
+  ['corpus', 'npm', ['run', '--silent', 'corpus']],
+  ['fuzz', 'npm', ['run', '--silent', 'fuzz', '--', '--seconds', '30', '--seed', '1']],
+];
+
+bootstrap(['runtime', 'examples', 'tests']);
+buildExamples();
+let failed = 0;
+for (const [name, command, args] of CHECKS) {
+  console.log(`\n== ${name}`);
+  const started = Date.now();
+  const { status } = spawnSync(command, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] });
+  const seconds = Math.round((Date.now() - started) / 1000);
+  console.log(`== ${name}: ${status === 0 ? 'ok' : 'FAILED'} (${seconds} s)`);
+  if (status !== 0) failed++;
+}
+console.log(`\nchecks: ${CHECKS.length - failed} passed, ${failed} failed`);
+process.exit(failed === 0 ? 0 : 1);
