@@ -167,6 +167,7 @@ export const WASM_STOP = layout('wasm_stop', 'How and where an invocation ended.
   cause: u32('EXCCAUSE of a machine exception'),
   vaddr: u32('EXCVADDR of a machine exception'),
   backtrace_count: u32(),
+  backtrace_cut: u32('1 if there were more frames than fit'),
   backtrace: { kind: WASM_FRAME, c: 'struct wasm_frame', count: BACKTRACE_FRAMES },
 });
 

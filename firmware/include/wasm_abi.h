@@ -165,6 +165,7 @@ struct wasm_stop {
   uint32_t cause; /* EXCCAUSE of a machine exception */
   uint32_t vaddr; /* EXCVADDR of a machine exception */
   uint32_t backtrace_count;
+  uint32_t backtrace_cut; /* 1 if there were more frames than fit */
   struct wasm_frame backtrace[32];
 };
 
@@ -258,8 +259,9 @@ _Static_assert(offsetof(struct wasm_stop, exit_code) == 12, "wasm_stop.exit_code
 _Static_assert(offsetof(struct wasm_stop, cause) == 16, "wasm_stop.cause");
 _Static_assert(offsetof(struct wasm_stop, vaddr) == 20, "wasm_stop.vaddr");
 _Static_assert(offsetof(struct wasm_stop, backtrace_count) == 24, "wasm_stop.backtrace_count");
-_Static_assert(offsetof(struct wasm_stop, backtrace) == 28, "wasm_stop.backtrace");
-_Static_assert(sizeof(struct wasm_stop) == 540, "sizeof wasm_stop");
+_Static_assert(offsetof(struct wasm_stop, backtrace_cut) == 28, "wasm_stop.backtrace_cut");
+_Static_assert(offsetof(struct wasm_stop, backtrace) == 32, "wasm_stop.backtrace");
+_Static_assert(sizeof(struct wasm_stop) == 544, "sizeof wasm_stop");
 
 _Static_assert(offsetof(struct rt_mailbox, state) == 0, "rt_mailbox.state");
 _Static_assert(offsetof(struct rt_mailbox, entry) == 4, "rt_mailbox.entry");
@@ -271,9 +273,9 @@ _Static_assert(offsetof(struct rt_mailbox, budget_low) == 528, "rt_mailbox.budge
 _Static_assert(offsetof(struct rt_mailbox, budget_high) == 532, "rt_mailbox.budget_high");
 _Static_assert(offsetof(struct rt_mailbox, cycles_low) == 536, "rt_mailbox.cycles_low");
 _Static_assert(offsetof(struct rt_mailbox, stop) == 540, "rt_mailbox.stop");
-_Static_assert(offsetof(struct rt_mailbox, modules) == 1080, "rt_mailbox.modules");
-_Static_assert(offsetof(struct rt_mailbox, module_count) == 1084, "rt_mailbox.module_count");
-_Static_assert(sizeof(struct rt_mailbox) == 1088, "sizeof rt_mailbox");
+_Static_assert(offsetof(struct rt_mailbox, modules) == 1084, "rt_mailbox.modules");
+_Static_assert(offsetof(struct rt_mailbox, module_count) == 1088, "rt_mailbox.module_count");
+_Static_assert(sizeof(struct rt_mailbox) == 1092, "sizeof rt_mailbox");
 
 #endif
 #endif

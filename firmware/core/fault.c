@@ -1,0 +1,165 @@
+/* Exceptions: turns one in compiled code into the trap its side table names, with a Wasm backtrace, and ends the
+ * invocation; anything else is a machine exception and is printed with its registers. Runs on the exception stack with
+ * PS.EXCM set, so nothing here may fault or use zero-overhead loops (no memcpy, no memset). */
+#include "runtime.h"
+
+enum { CAUSE_ILLEGAL = 0, CAUSE_INTERRUPT = 4, CAUSE_DIVIDE_BY_ZERO = 6, CAUSE_LOAD_PROHIBITED = 28 };
+#define PS_INTLEVEL 0xf
+/* Null references are loaded from address 0 minus the signature word. */
+#define NULL_PAGE 16
+
+int rt_deadline_interrupt(void);
+extern const char __wasm_stack_bottom[], __wasm_stack_top[];
+
+/** Last function that starts at or before `pc`. The caller knows that pc is in the module. */
+static const struct wasm_func_info *find_function(const struct wasm_module *module, uint32_t pc)
+{
+    uint32_t low = 0, high = module->func_count;
+    while (high - low > 1) {
+        uint32_t middle = (low + high) >> 1;
+        if (module->funcs[middle].start <= pc) low = middle;
+        else high = middle;
+    }
+    return &module->funcs[low];
+}
+
+static const struct wasm_site *find_site(const struct wasm_module *module, uint32_t pc)
+{
+    uint32_t low = 0, high = module->site_count;
+    while (low < high) {
+        uint32_t middle = (low + high) >> 1;
+        if (module->sites[middle].pc < pc) low = middle + 1;
+        else high = middle;
+    }
+    return low < module->site_count && module->sites[low].pc == pc ? &module->sites[low] : 0;
+}
+
+static int on_stack(uint32_t address)
+{
+    return (address & 3) == 0 && address >= (uint32_t)__wasm_stack_bottom && address < (uint32_t)__wasm_stack_top;
+}
+
+/** Walks the frames of compiled code from `pc` outwards, as far as they are intact. `framed`: the innermost function has
+ * made its frame already (a stack overflow is found before). */
+static void backtrace(struct wasm_stop *stop, uint32_t pc, uint32_t sp, uint32_t return_address, int framed)
+{
+    uint32_t inner = 0; /* a return address may be the first byte after its function */
+    stop->backtrace_count = 0;
+    stop->backtrace_cut = 0;
+    for (;;) {
+        const struct wasm_module *module = rt_find_module(pc - inner);
+        if (module == 0) return;
+        const struct wasm_func_info *function = find_function(module, pc - inner);
+        if (stop->backtrace_count == WASM_BACKTRACE_FRAMES) {
+            stop->backtrace_cut = 1;
+            return;
+        }
+        const struct wasm_site *site = find_site(module, pc);
+        struct wasm_frame *frame = &stop->backtrace[stop->backtrace_count++];
+        frame->pc = pc;
+        frame->func_index = function->func_index;
+        frame->wasm_offset = site != 0 ? site->code_and_offset & WASM_SITE_OFFSET_MASK : 0;
+        frame->module = module;
+        if (framed) {
+            if (function->return_slot >= 0) {
+                uint32_t slot = sp + 4 * (uint32_t)function->return_slot;
+                if (!on_stack(slot)) return;
+                return_address = *(const uint32_t *)slot;
+            } else if (inner != 0) return; /* a function that made a call must have saved its return address */
+            sp += 4 * (uint32_t)function->frame_words;
+        }
+        pc = return_address;
+        inner = 1;
+        framed = 1;
+    }
+}
+
+static void unwind_to(struct exception_frame *frame, struct rt_invocation *invocation, uint32_t reason)
+{
+    frame->pc = (uint32_t)rt_unwind_target;
+    frame->a[1] = invocation->saved_sp;
+    frame->a[2] = reason;
+    frame->lcount = 0;
+    frame->ps &= ~(uint32_t)PS_INTLEVEL;
+}
+
+/** Trap code that the side table has for this exception, or TRAP_MACHINE_EXCEPTION. */
+static uint32_t classify(const struct exception_frame *frame)
+{
+    const struct wasm_module *module = rt_find_module(frame->pc);
+    const struct wasm_site *site = module != 0 ? find_site(module, frame->pc) : 0;
+    uint32_t code = site != 0 ? site->code_and_offset >> WASM_SITE_CODE_SHIFT : WASM_SITE_CALL;
+    if (code == WASM_SITE_CALL) return TRAP_MACHINE_EXCEPTION;
+    switch (frame->cause) {
+    case CAUSE_ILLEGAL: return code;
+    case CAUSE_DIVIDE_BY_ZERO: return code == TRAP_INTEGER_DIVIDE_BY_ZERO ? code : TRAP_MACHINE_EXCEPTION;
+    case CAUSE_LOAD_PROHIBITED:
+        if (code == TRAP_UNINITIALIZED_ELEMENT && frame->vaddr + NULL_PAGE < 2 * NULL_PAGE) return code;
+        return TRAP_MACHINE_EXCEPTION;
+    default: return TRAP_MACHINE_EXCEPTION;
+    }
+}
+
+static void print_registers(const struct exception_frame *frame)
+{
+    rt_print("machine exception ");
+    rt_print_decimal(frame->cause);
+    rt_print(" pc 0x");
+    rt_print_hex(frame->pc, 8);
+    rt_print(" vaddr 0x");
+    rt_print_hex(frame->vaddr, 8);
+    rt_print(" ps 0x");
+    rt_print_hex(frame->ps, 8);
+    for (uint32_t i = 0; i < 16; i++) {
+        rt_print(i % 4 == 0 ? "\n  a" : "  a");
+        rt_print_decimal(i);
+        rt_print(" 0x");
+        rt_print_hex(frame->a[i], 8);
+    }
+    rt_print("\n");
+}
+
+void rt_exception(struct exception_frame *frame)
+{
+    struct rt_invocation *invocation = rt_current_invocation;
+    struct wasm_stop *stop = &rt_mailbox.stop;
+    if (frame->cause == CAUSE_INTERRUPT) {
+        if (!rt_deadline_interrupt()) return;
+        stop->pc = frame->pc;
+        backtrace(stop, frame->pc, frame->a[1], frame->a[0], 1);
+        unwind_to(frame, invocation, STOP_DEADLINE_EXPIRED);
+        return;
+    }
+    uint32_t code = classify(frame);
+    stop->reason = STOP_TRAPPED;
+    stop->trap_code = code;
+    stop->pc = frame->pc;
+    stop->cause = frame->cause;
+    stop->vaddr = frame->vaddr;
+    backtrace(stop, frame->pc, frame->a[1], frame->a[0], code != TRAP_STACK_OVERFLOW);
+    if (code == TRAP_MACHINE_EXCEPTION) print_registers(frame);
+    if (invocation != 0) unwind_to(frame, invocation, STOP_TRAPPED);
+    else {
+        rt_mailbox.state = MAILBOX_IDLE;
+        frame->pc = (uint32_t)rt_idle;
+    }
+}
+
+/** An interrupt or exception that nothing here causes: vector number (0 = double exception) and pc. Never returns. */
+_Noreturn void rt_panic(uint32_t vector, uint32_t pc)
+{
+    static uint32_t again;
+    struct wasm_stop *stop = &rt_mailbox.stop;
+    stop->reason = STOP_TRAPPED;
+    stop->trap_code = TRAP_MACHINE_EXCEPTION;
+    stop->pc = pc;
+    rt_mailbox.state = MAILBOX_IDLE;
+    if (again++ == 0) {
+        rt_print(vector == 0 ? "double exception" : "unexpected interrupt, level ");
+        if (vector != 0) rt_print_decimal(vector);
+        rt_print(" pc 0x");
+        rt_print_hex(pc, 8);
+        rt_print("\n");
+    }
+    rt_idle();
+}

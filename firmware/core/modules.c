@@ -1,0 +1,11 @@
+/* What the runtime knows of linked modules: which one a code address belongs to, and their exports. Read-only. */
+#include "runtime.h"
+
+const struct wasm_module *rt_find_module(uint32_t pc)
+{
+    for (uint32_t i = 0; i < rt_mailbox.module_count; i++) {
+        const struct wasm_module *module = rt_mailbox.modules[i];
+        if (module->func_count != 0 && pc >= module->funcs[0].start && pc < module->code_end) return module;
+    }
+    return 0;
+}
