@@ -1,0 +1,59 @@
+// One function through the backend: lowered IR in, CompiledFunction out. Knows the order of the stages and hands each
+// stage's result on; no instruction and no object format.
+import type { Func } from '../compiler/ir/function.js';
+import type { Abi } from './abi/abi.js';
+import type { CompiledFunction } from './compiled.js';
+import { encodeFunction } from './emit/encode-function.js';
+import { expand } from './emit/expand.js';
+import { Frame } from './frame.js';
+import { select } from './lower/select.js';
+import { SITE_CALL } from '../compiler/abi/traps.js';
+import { layOut } from './mach/layout.js';
+import { MachRegallocInput } from './mach/regalloc-input.js';
+import { allocate } from './regalloc/allocate.js';
+import type { RegallocInput, RegallocOutput, RegallocStats } from './regalloc/api.js';
+
+export interface FunctionContext {
+  readonly abi: Abi;
+  /** Code symbol by function index. */
+  readonly symbols: readonly string[];
+  readonly stackLimit: string;
+  readonly checkReturns: boolean;
+  /** Looks at every allocation (the checker, in tests). */
+  readonly inspectAllocation?: (input: RegallocInput, output: RegallocOutput) => void;
+  readonly onStats?: (stats: RegallocStats) => void;
+}
+
+/**
+ * @param signature signature word before the entry, for functions whose address is taken
+ * @param bodyOffset byte offset of the body in the .wasm file
+ */
+export function compileFunction(
+  func: Func,
+  context: FunctionContext,
+  signature: number | null,
+  bodyOffset: number,
+): CompiledFunction {
+  const mach = select(func, context);
+  layOut(mach);
+  const input = new MachRegallocInput(mach, context.abi);
+  const allocation = allocate(input);
+  context.inspectAllocation?.(input, allocation);
+  context.onStats?.(allocation.stats);
+  const hasCalls = input.insts.some((inst) => inst.site === SITE_CALL);
+  const frame = new Frame(context.abi, context, allocation.writtenRegisters, allocation.slotCount, hasCalls);
+  const buffer = expand(mach, input, allocation, frame, bodyOffset);
+  const symbol = context.symbols[func.index]!;
+  return {
+    index: func.index,
+    name: func.name,
+    symbol,
+    ...encodeFunction(buffer, symbol, signature),
+    frame: {
+      bytes: frame.bytes,
+      returnSlot: frame.returnSlot,
+      directCallees: [...mach.callees],
+      hasIndirectCalls: mach.hasIndirectCalls,
+    },
+  };
+}

@@ -1,0 +1,320 @@
+// Machine blocks with their allocated registers in, a code buffer out: expands pseudos, moves, prologue and epilogues,
+// turns successors into branches and fall-through. Knows frames and the table's operand order; no offsets, no bytes.
+import { InternalError } from '../../compiler/diagnostics.js';
+import { SITE_CALL } from '../../compiler/abi/traps.js';
+import { A0, BR_BASE, FR_BASE, RegClass, SP } from '../abi/abi.js';
+import type { Frame } from '../frame.js';
+import { Op, rowOf } from '../isa/table.js';
+import { inverseBranch } from '../lower/cond.js';
+import { Pseudo, isBranch, type MachBlock, type MachFunction, type MachInst } from '../mach/inst.js';
+import type { MachRegallocInput } from '../mach/regalloc-input.js';
+import { isSlot, slotOf, type Location, type Move, type RegallocOutput } from '../regalloc/api.js';
+import { CodeBuffer } from './code-buffer.js';
+
+/** Special register number of the boolean registers. */
+const SR_BR = 4;
+const DIRECT_REACH = 1020;
+
+/** Number of a register within its own file. */
+const fileNumber = (register: number): number =>
+  register >= BR_BASE ? register - BR_BASE : register >= FR_BASE ? register - FR_BASE : register;
+
+export function expand(
+  mach: MachFunction,
+  input: MachRegallocInput,
+  allocation: RegallocOutput,
+  frame: Frame,
+  bodyOffset: number,
+): CodeBuffer {
+  return new Expander(mach, input, allocation, frame, bodyOffset).run();
+}
+
+class Expander {
+  private readonly out = new CodeBuffer();
+  /** Label of each block. */
+  private readonly labels: number[];
+  /** For blocks without code of their own: where they lead. */
+  private readonly forward: (MachBlock | null)[];
+  private regs: readonly Location[] = [];
+
+  constructor(
+    private readonly mach: MachFunction,
+    private readonly input: MachRegallocInput,
+    private readonly allocation: RegallocOutput,
+    private readonly frame: Frame,
+    private readonly bodyOffset: number,
+  ) {
+    this.labels = mach.blocks.map(() => this.out.newLabel());
+    this.forward = mach.blocks.map((block) => (this.isEmpty(block) ? block.succs[0]!.target : null));
+    this.breakCycles();
+  }
+
+  run(): CodeBuffer {
+    const { out, mach, input } = this;
+    const { movesBefore, skipped, locations } = this.allocation;
+    const kept = mach.blocks.filter((block) => this.forward[block.index] === null);
+    for (let b = 0; b < kept.length; b++) {
+      const block = kept[b]!;
+      out.bind(this.labels[block.index]!);
+      out.setWeight(block.weight);
+      const start = input.blockStart(block.index);
+      const end = input.blockEnd(block.index);
+      for (let i = start; i < end; i++) {
+        const moves = movesBefore.get(i);
+        if (moves !== undefined) for (const move of moves) this.move(move);
+        if (skipped.has(i)) continue;
+        const inst = input.insts[i]!;
+        this.regs = locations[i]!;
+        out.setLoc(inst.loc);
+        if (i === end - 1) this.terminator(inst, block, kept[b + 1]);
+        else this.inst(inst, block);
+      }
+    }
+    return out;
+  }
+
+  /** A block that only jumps on, with no moves: branches to it go straight to its successor. */
+  private isEmpty(block: MachBlock): boolean {
+    const { input } = this;
+    const { movesBefore, skipped, locations } = this.allocation;
+    const last = input.blockEnd(block.index) - 1;
+    if (block.index === 0 || input.insts[last]!.op !== Pseudo.Jump || block.succs[0]!.target === block) return false;
+    for (let i = input.blockStart(block.index); i <= last; i++) {
+      if (movesBefore.has(i)) return false;
+      if (i === last || skipped.has(i)) continue;
+      if (input.insts[i]!.op !== Pseudo.Move || locations[i]![0] !== locations[i]![1]) return false;
+    }
+    return true;
+  }
+
+  /** A cycle of empty blocks is an endless loop: one of them has to stay. */
+  private breakCycles(): void {
+    const visited = new Int32Array(this.forward.length).fill(-1);
+    for (const start of this.mach.blocks) {
+      let at = start;
+      for (let next = this.forward[at.index]!; next !== null; next = this.forward[at.index]!) {
+        if (visited[at.index] === start.index) {
+          this.forward[at.index] = null;
+          break;
+        }
+        // What an earlier walk has seen leads to an end.
+        if (visited[at.index] !== -1) break;
+        visited[at.index] = start.index;
+        at = next;
+      }
+    }
+  }
+
+  /** The block with code that a jump to `block` reaches in the end. */
+  private resolve(block: MachBlock): MachBlock {
+    let at = block;
+    for (let next = this.forward[at.index]!; next !== null; next = this.forward[at.index]!) at = next;
+    return at;
+  }
+
+  private reg(k: number): number {
+    return fileNumber(this.regs[k]!);
+  }
+
+  // -- terminators
+
+  private terminator(inst: MachInst, block: MachBlock, next: MachBlock | undefined): void {
+    const { out, frame } = this;
+    switch (inst.op) {
+      case Pseudo.Jump:
+        this.jump(this.resolve(block.succs[0]!.target), next);
+        return;
+      case Pseudo.Return:
+        frame.epilogue(out, inst.loc);
+        out.inst(Op.RET_N);
+        return;
+      case Pseudo.Trap:
+        out.trapSite(inst.site, inst.loc);
+        out.inst(Op.ILL_N);
+        return;
+      case Pseudo.TailCall:
+        frame.epilogue(out, inst.loc);
+        out.symbolTransfer(Op.J, inst.symbol!);
+        return;
+      case Pseudo.TailCallReg: {
+        const target = this.reg(0);
+        frame.epilogue(out, inst.loc);
+        out.inst(Op.JX, target);
+        return;
+      }
+      case Pseudo.BrTable:
+        out.inst(Op.JX, this.reg(0));
+        return;
+      default:
+        if (!isBranch(inst.op)) throw new InternalError(`instruction ${inst.op} ends a block`);
+        this.conditional(inst, block, next);
+    }
+  }
+
+  private jump(target: MachBlock, next: MachBlock | undefined): void {
+    if (target !== next) this.out.jump(this.labels[target.index]!);
+  }
+
+  private conditional(inst: MachInst, block: MachBlock, next: MachBlock | undefined): void {
+    const { out } = this;
+    const taken = this.resolve(block.succs[0]!.target);
+    const other = this.resolve(block.succs[1]!.target);
+    const second = this.regs.length > 1 ? this.reg(1) : inst.imm;
+    if (taken === other) {
+      this.jump(taken, next);
+    } else if (taken === next) {
+      out.branch(inverseBranch(inst.op), this.reg(0), second, this.labels[other.index]!);
+    } else {
+      out.branch(inst.op, this.reg(0), second, this.labels[taken.index]!);
+      this.jump(other, next);
+    }
+  }
+
+  // -- instructions
+
+  private inst(inst: MachInst, block: MachBlock): void {
+    const { out } = this;
+    switch (inst.op) {
+      case Pseudo.Entry:
+        out.setLoc(this.bodyOffset);
+        this.frame.prologue(out, this.bodyOffset);
+        return;
+      case Pseudo.Move:
+        this.copy(this.regs[1]!, this.regs[0]!);
+        return;
+      case Pseudo.Const:
+        out.constant(this.reg(0), inst.imm);
+        return;
+      case Pseudo.Symbol:
+        out.symbolAddress(this.reg(0), inst.symbol!, inst.imm);
+        return;
+      case Pseudo.TableAddress:
+        out.tableAddress(this.reg(0), this.jumpTable(block));
+        return;
+      case Pseudo.Call:
+        out.symbolTransfer(Op.CALL0, inst.symbol!);
+        out.returnSite(SITE_CALL, inst.loc);
+        return;
+      case Pseudo.SetIf:
+        out.inst(Op.MOVI, this.reg(0), 1);
+        this.skipIf(inst, 1, this.regs.length, () => out.inst(Op.MOVI, this.reg(0), 0));
+        return;
+      case Pseudo.MoveUnless: {
+        const other = this.regs.length - 2;
+        this.tied();
+        this.skipIf(inst, 1, other, () => this.copy(this.regs[other]!, this.regs[0]!));
+        return;
+      }
+      case Pseudo.AddUnless:
+        this.tied();
+        this.skipIf(inst, 1, this.regs.length - 1, () => out.inst(Op.ADDI, this.reg(0), this.reg(0), inst.amount));
+        return;
+      case Pseudo.ReadBool:
+        out.inst(Op.RSR, this.reg(0), SR_BR);
+        out.inst(Op.EXTUI, this.reg(0), this.reg(0), this.reg(1), 1);
+        return;
+      default:
+        this.row(inst);
+    }
+  }
+
+  /** One row of the table: registers in row order, immediates where the row wants them. */
+  private row(inst: MachInst): void {
+    const { out } = this;
+    const { op } = inst;
+    if (inst.site !== 0 && isBranch(op)) {
+      out.check(op, this.reg(0), this.regs.length > 1 ? this.reg(1) : inst.imm, inst.site, inst.loc);
+      return;
+    }
+    const specs = rowOf(op).operands;
+    let register = 0;
+    let immediate = inst.imm;
+    let usedImmediate = false;
+    const value = (k: number): number => {
+      const spec = specs[k];
+      if (spec === undefined) return 0;
+      if (spec.kind === 'ar' || spec.kind === 'fr' || spec.kind === 'br') {
+        if (spec.role === 'usedef') this.tied();
+        return this.reg(register++);
+      }
+      if (usedImmediate) immediate = inst.imm2;
+      usedImmediate = true;
+      return immediate;
+    };
+    const a = value(0);
+    const b = value(1);
+    const c = value(2);
+    const d = value(3);
+    if (inst.site === SITE_CALL) {
+      out.inst(op, a, b, c, d);
+      out.returnSite(SITE_CALL, inst.loc);
+      return;
+    }
+    if (inst.site !== 0) out.trapSite(inst.site, inst.loc);
+    out.inst(op, a, b, c, d);
+  }
+
+  /** The tied input, always the last operand, must sit in the def's register. */
+  private tied(): void {
+    if (this.regs[0] !== this.regs[this.regs.length - 1]) throw new InternalError('tied operands differ');
+  }
+
+  /** Branch `imm2` over what `body` emits; its registers are operands first..end-1. */
+  private skipIf(inst: MachInst, first: number, end: number, body: () => void): void {
+    const { out } = this;
+    const label = out.newLabel();
+    out.branch(inst.imm2, this.reg(first), end - first > 1 ? this.reg(first + 1) : inst.imm, label);
+    body();
+    out.bind(label);
+  }
+
+  private jumpTable(block: MachBlock): number {
+    const targets = block.succs.map(({ target }) => this.labels[this.resolve(target).index]!);
+    return this.out.tables.push(block.table!.map((k) => targets[k]!)) - 1;
+  }
+
+  // -- moves
+
+  private move(move: Move): void {
+    if (move.rematToken >= 0) {
+      const { symbol, imm } = this.mach.remats[move.rematToken]!;
+      if (isSlot(move.to)) throw new InternalError('constant rematerialised into a slot');
+      if (symbol === null) this.out.constant(move.to, imm);
+      else this.out.symbolAddress(move.to, symbol, imm);
+      return;
+    }
+    if (isSlot(move.from)) this.slotAccess(move.classIndex, false, move.to, slotOf(move.from));
+    else if (isSlot(move.to)) this.slotAccess(move.classIndex, true, move.from, slotOf(move.to));
+    else this.copy(move.from, move.to);
+  }
+
+  private copy(from: Location, to: Location): void {
+    if (from === to) return;
+    if (to < FR_BASE) this.out.move(to, from);
+    else if (to < BR_BASE) this.out.inst(Op.MOV_S, to - FR_BASE, from - FR_BASE);
+    else this.out.inst(Op.ORB, to - BR_BASE, from - BR_BASE, from - BR_BASE);
+  }
+
+  private slotAccess(classIndex: number, isStore: boolean, register: Location, slot: number): void {
+    const { out } = this;
+    if (classIndex === RegClass.BR) throw new InternalError('boolean register spilled');
+    const isFloat = classIndex === RegClass.FR;
+    const op = isFloat ? (isStore ? Op.SSI : Op.LSI) : isStore ? Op.S32I : Op.L32I;
+    const number = fileNumber(register);
+    const offset = this.frame.slotOffset(slot);
+    if (offset <= DIRECT_REACH) {
+      out.inst(op, number, SP, offset);
+      return;
+    }
+    // a0 is saved in such frames and free between calls.
+    const low = offset & 255;
+    const high = offset - low;
+    if (high <= 32512) {
+      out.inst(Op.ADDMI, A0, SP, high);
+    } else {
+      out.constant(A0, high);
+      out.inst(Op.ADD, A0, A0, SP);
+    }
+    out.inst(op, number, A0, low);
+  }
+}

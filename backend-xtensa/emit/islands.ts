@@ -1,0 +1,67 @@
+// Decides where trap stubs go: behind instructions that end the flow when one is in reach (free), else in an island with
+// a jump over it at the least executed place in reach. Takes a code buffer and estimated offsets; a stub that ends up
+// out of reach all the same is mended by relaxation, so nothing here need be exact.
+import type { CodeBuffer } from './code-buffer.js';
+import { STUB_BYTES, branchInfo } from './label-use.js';
+
+export interface Island {
+  /** The island lies before this item (or at the end, if it is the item count). */
+  readonly item: number;
+  /** True if control falls into it and must jump over it. */
+  readonly jumpOver: boolean;
+  readonly stubs: number[];
+}
+
+/** Room left for what relaxation may insert between a check and its stub. */
+const MARGIN = 16;
+
+/**
+ * @param offsets estimated offset of each item, and of the end
+ * @returns islands in item order
+ */
+export function placeIslands(buffer: CodeBuffer, offsets: Int32Array): Island[] {
+  const { count, stubs } = buffer;
+  const islands: Island[] = [];
+  // The next place behind the flow's end, searched forwards only once.
+  let natural = 0;
+  let last: Island | null = null;
+  for (let s = 0; s < stubs.length; s++) {
+    const { item } = stubs[s]!;
+    const info = branchInfo(buffer.op[item]!);
+    const from = offsets[item]!;
+    const end = from + info.maximum - MARGIN;
+    const room = (island: Island): number => offsets[island.item]! + island.stubs.length * STUB_BYTES;
+    // An island already planned ahead.
+    if (last !== null && last.item > item && room(last) <= end) {
+      last.stubs.push(s);
+      continue;
+    }
+    if (natural <= item) natural = item + 1;
+    while (natural < count && !buffer.endsFlow(natural - 1)) natural++;
+    const naturalFits = offsets[natural]! <= end && (natural < count || buffer.endsFlow(count - 1));
+    // One behind us, if nothing free lies ahead.
+    if (!naturalFits && last !== null && last.item <= item && room(last) + MARGIN >= from + info.minimum) {
+      const grown = room(last) + STUB_BYTES;
+      if (grown - MARGIN >= from + info.minimum) {
+        last.stubs.push(s);
+        continue;
+      }
+    }
+    last = naturalFits
+      ? { item: natural, jumpOver: false, stubs: [s] }
+      : { item: coldestItem(buffer, offsets, item, end), jumpOver: true, stubs: [s] };
+    islands.push(last);
+  }
+  // A check of short reach may have got an island before that of an earlier one of long reach.
+  return islands.sort((a, b) => a.item - b.item);
+}
+
+/** The least executed, then latest, place after `item` whose offset is at most `end`. */
+function coldestItem(buffer: CodeBuffer, offsets: Int32Array, item: number, end: number): number {
+  let best = item + 1;
+  for (let i = item + 1; i < buffer.count && offsets[i]! <= end; i++) {
+    const at = Math.min(buffer.weight[i]!, buffer.weight[i - 1]!);
+    if (at <= Math.min(buffer.weight[best]!, buffer.weight[best - 1]!)) best = i;
+  }
+  return best;
+}

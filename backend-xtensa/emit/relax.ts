@@ -1,0 +1,129 @@
+// Sizes and offsets of a code buffer: starts with the shortest forms and lengthens those that do not reach until all do.
+// Takes a buffer and its islands, gives forms and offsets. Invariant: forms only grow, so it ends; no item exceeds
+// MAX_ITEM_BYTES. Knows no bytes.
+import { DiagnosticError } from '../../compiler/diagnostics.js';
+import { rowOf } from '../isa/table.js';
+import type { CodeBuffer } from './code-buffer.js';
+import { placeIslands, type Island } from './islands.js';
+import {
+  BRANCH_BYTES,
+  CHECK_BYTES,
+  Form,
+  ItemKind,
+  JUMP_BYTES,
+  JUMP_MAXIMUM,
+  JUMP_MINIMUM,
+  NARROW_MAXIMUM,
+  NARROW_MINIMUM,
+  STUB_BYTES,
+  branchInfo,
+} from './label-use.js';
+
+export interface CodeLayout {
+  /** Form of each item (branches and checks). */
+  readonly forms: Uint8Array;
+  /** Offset of each item from the first one; [count] = size of the code. */
+  readonly offsets: Int32Array;
+  readonly islands: readonly Island[];
+  /** Offset of each island. */
+  readonly islandOffsets: Int32Array;
+  /** Offset of each trap stub, -1 if the check has its own ill.n. */
+  readonly stubOffsets: Int32Array;
+}
+
+export function relax(buffer: CodeBuffer): CodeLayout {
+  const { count, kind, op } = buffer;
+  const sizes = new Uint8Array(count);
+  const forms = new Uint8Array(count);
+  for (let i = 0; i < count; i++) {
+    switch (kind[i]) {
+      case ItemKind.Branch:
+        forms[i] = branchInfo(op[i]!).narrow >= 0 ? Form.Narrow : Form.Direct;
+        sizes[i] = BRANCH_BYTES[forms[i]!]!;
+        break;
+      case ItemKind.Check:
+        forms[i] = branchInfo(op[i]!).narrow >= 0 ? Form.Narrow : Form.Direct;
+        sizes[i] = CHECK_BYTES[forms[i]!]!;
+        break;
+      default:
+        sizes[i] = rowOf(op[i]!).size;
+    }
+  }
+  const offsets = new Int32Array(count + 1);
+  assign(offsets, sizes, [], null);
+  const islands = placeIslands(buffer, offsets);
+  const islandOffsets = new Int32Array(islands.length);
+  const stubOffsets = new Int32Array(buffer.stubs.length);
+  do {
+    assign(offsets, sizes, islands, islandOffsets);
+    islands.forEach((island, k) => {
+      let at = islandOffsets[k]! + (island.jumpOver ? JUMP_BYTES : 0);
+      for (const stub of island.stubs) {
+        stubOffsets[stub] = at;
+        at += STUB_BYTES;
+      }
+    });
+  } while (growForms(buffer, offsets, stubOffsets, forms, sizes));
+  // Checks with an ill.n of their own leave their stub unused; it stays where it is, two bytes that nobody reaches.
+  for (let s = 0; s < buffer.stubs.length; s++) {
+    if (forms[buffer.stubs[s]!.item] === Form.Inverted) stubOffsets[s] = -1;
+  }
+  return { forms, offsets, islands, islandOffsets, stubOffsets };
+}
+
+function assign(
+  offsets: Int32Array,
+  sizes: Uint8Array,
+  islands: readonly Island[],
+  islandOffsets: Int32Array | null,
+): void {
+  const count = sizes.length;
+  let at = 0;
+  let next = 0;
+  for (let i = 0; i <= count; i++) {
+    while (next < islands.length && islands[next]!.item === i) {
+      const island = islands[next]!;
+      islandOffsets![next++] = at;
+      at += (island.jumpOver ? JUMP_BYTES : 0) + island.stubs.length * STUB_BYTES;
+    }
+    offsets[i] = at;
+    if (i < count) at += sizes[i]!;
+  }
+}
+
+/** Lengthens every item that does not reach; true if there was one. */
+function growForms(
+  buffer: CodeBuffer,
+  offsets: Int32Array,
+  stubOffsets: Int32Array,
+  forms: Uint8Array,
+  sizes: Uint8Array,
+): boolean {
+  const { count, kind, op, ref, labels } = buffer;
+  let grew = false;
+  for (let i = 0; i < count; i++) {
+    const k = kind[i]!;
+    if (k === ItemKind.Branch || k === ItemKind.Check) {
+      const form = forms[i]!;
+      if (form === Form.Inverted) continue;
+      const target = k === ItemKind.Branch ? offsets[labels[ref[i]!]!]! : stubOffsets[ref[i]!]!;
+      const distance = target - offsets[i]!;
+      if (form === Form.Narrow) {
+        if (distance >= NARROW_MINIMUM && distance <= NARROW_MAXIMUM) continue;
+        forms[i] = Form.Direct;
+      } else {
+        const info = branchInfo(op[i]!);
+        if (distance >= info.minimum && distance <= info.maximum) continue;
+        forms[i] = Form.Inverted;
+      }
+      sizes[i] = (k === ItemKind.Branch ? BRANCH_BYTES : CHECK_BYTES)[forms[i]!]!;
+      grew = true;
+    } else if (k === ItemKind.Jump) {
+      const distance = offsets[labels[ref[i]!]!]! - offsets[i]!;
+      if (distance < JUMP_MINIMUM || distance > JUMP_MAXIMUM) {
+        throw new DiagnosticError('W501', 'function exceeds 128 KiB of machine code');
+      }
+    }
+  }
+  return grew;
+}
