@@ -98,7 +98,11 @@ export const WASM_EXPORT = layout('wasm_export', 'An exported function.', {
 export const WASM_FUNC_INFO = layout('wasm_func_info', 'What a backtrace needs of one compiled function.', {
   start: u32('address of the first instruction'),
   func_index: u32('function index of the module, imports included; 0xffffffff for $init and thunks'),
-  frame_words: { kind: 'u16', c: 'uint16_t', doc: 'words the prologue subtracts from SP' },
+  frame_words: {
+    kind: 'u16',
+    c: 'uint16_t',
+    doc: 'words the prologue subtracts from SP; a StackOverflow trap comes after that, with the return address in a0',
+  },
   return_slot: {
     kind: 'i16',
     c: 'int16_t',
@@ -171,6 +175,12 @@ export const WASM_STOP = layout('wasm_stop', 'How and where an invocation ended.
   backtrace: { kind: WASM_FRAME, c: 'struct wasm_frame', count: BACKTRACE_FRAMES },
 });
 
+export const RT_STRINGS = layout('rt_strings', 'WASI arguments or environment, linked into the image.', {
+  count: u32('zero-terminated strings'),
+  bytes: u32('of all of them, with their zeros'),
+  text: ptr('const char *'),
+});
+
 /** Argument and result words of one mailbox invocation. */
 export const MAILBOX_WORDS = 64;
 
@@ -214,5 +224,6 @@ export const LAYOUTS: readonly Layout[] = [
   WASM_FRAME,
   EXCEPTION_FRAME,
   WASM_STOP,
+  RT_STRINGS,
   RT_MAILBOX,
 ];

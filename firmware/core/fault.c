@@ -39,9 +39,9 @@ static int on_stack(uint32_t address)
     return (address & 3) == 0 && address >= (uint32_t)__wasm_stack_bottom && address < (uint32_t)__wasm_stack_top;
 }
 
-/** Walks the frames of compiled code from `pc` outwards, as far as they are intact. `framed`: the innermost function has
- * made its frame already (a stack overflow is found before). */
-static void backtrace(struct wasm_stop *stop, uint32_t pc, uint32_t sp, uint32_t return_address, int framed)
+/** Walks the frames of compiled code from `pc` outwards, as far as they are intact. `saved`: the innermost function has
+ * saved its return address already (a stack overflow is found after SP has moved and before anything is stored). */
+static void backtrace(struct wasm_stop *stop, uint32_t pc, uint32_t sp, uint32_t return_address, int saved)
 {
     uint32_t inner = 0; /* a return address may be the first byte after its function */
     stop->backtrace_count = 0;
@@ -60,17 +60,15 @@ static void backtrace(struct wasm_stop *stop, uint32_t pc, uint32_t sp, uint32_t
         frame->func_index = function->func_index;
         frame->wasm_offset = site != 0 ? site->code_and_offset & WASM_SITE_OFFSET_MASK : 0;
         frame->module = module;
-        if (framed) {
-            if (function->return_slot >= 0) {
-                uint32_t slot = sp + 4 * (uint32_t)function->return_slot;
-                if (!on_stack(slot)) return;
-                return_address = *(const uint32_t *)slot;
-            } else if (inner != 0) return; /* a function that made a call must have saved its return address */
-            sp += 4 * (uint32_t)function->frame_words;
-        }
+        if (saved && function->return_slot >= 0) {
+            uint32_t slot = sp + 4 * (uint32_t)function->return_slot;
+            if (!on_stack(slot)) return;
+            return_address = *(const uint32_t *)slot;
+        } else if (inner != 0) return; /* a function that made a call must have saved its return address */
+        sp += 4 * (uint32_t)function->frame_words;
         pc = return_address;
         inner = 1;
-        framed = 1;
+        saved = 1;
     }
 }
 

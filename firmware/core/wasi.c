@@ -23,13 +23,7 @@ enum { RIGHT_FD_READ = 1 << 1, RIGHT_FD_WRITE = 1 << 6, RIGHT_POLL = 1 << 27 };
 void *memcpy(void *to, const void *from, size_t n);
 void *memset(void *to, int value, size_t n);
 
-/** Strings for args_* or environ_*: `count` zero-terminated strings in `bytes` bytes. The linker may replace the empty
- * defaults by data of its own. */
-struct rt_strings {
-    uint32_t count;
-    uint32_t bytes;
-    const char *text;
-};
+/* The linker may replace these empty defaults by data of its own. */
 __attribute__((weak)) const struct rt_strings rt_wasi_arguments = {0, 0, 0};
 __attribute__((weak)) const struct rt_strings rt_wasi_environment = {0, 0, 0};
 

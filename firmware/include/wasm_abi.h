@@ -107,7 +107,7 @@ struct wasm_export {
 struct wasm_func_info {
   uint32_t start; /* address of the first instruction */
   uint32_t func_index; /* function index of the module, imports included; 0xffffffff for $init and thunks */
-  uint16_t frame_words; /* words the prologue subtracts from SP */
+  uint16_t frame_words; /* words the prologue subtracts from SP; a StackOverflow trap comes after that, with the return address in a0 */
   int16_t return_slot; /* word index from SP of the saved return address, -1: it stays in a0 (leaf) */
 };
 
@@ -167,6 +167,13 @@ struct wasm_stop {
   uint32_t backtrace_count;
   uint32_t backtrace_cut; /* 1 if there were more frames than fit */
   struct wasm_frame backtrace[32];
+};
+
+/* WASI arguments or environment, linked into the image. */
+struct rt_strings {
+  uint32_t count; /* zero-terminated strings */
+  uint32_t bytes; /* of all of them, with their zeros */
+  const char *text;
 };
 
 /* Invocation mailbox and state of the runtime. */
@@ -262,6 +269,11 @@ _Static_assert(offsetof(struct wasm_stop, backtrace_count) == 24, "wasm_stop.bac
 _Static_assert(offsetof(struct wasm_stop, backtrace_cut) == 28, "wasm_stop.backtrace_cut");
 _Static_assert(offsetof(struct wasm_stop, backtrace) == 32, "wasm_stop.backtrace");
 _Static_assert(sizeof(struct wasm_stop) == 544, "sizeof wasm_stop");
+
+_Static_assert(offsetof(struct rt_strings, count) == 0, "rt_strings.count");
+_Static_assert(offsetof(struct rt_strings, bytes) == 4, "rt_strings.bytes");
+_Static_assert(offsetof(struct rt_strings, text) == 8, "rt_strings.text");
+_Static_assert(sizeof(struct rt_strings) == 12, "sizeof rt_strings");
 
 _Static_assert(offsetof(struct rt_mailbox, state) == 0, "rt_mailbox.state");
 _Static_assert(offsetof(struct rt_mailbox, entry) == 4, "rt_mailbox.entry");
