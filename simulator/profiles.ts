@@ -1,0 +1,54 @@
+// Simulated CPU configurations as data: which parts of the instruction set exist, and whether unaligned accesses work.
+// Knows no semantics.
+
+import type { IsaFeature } from '../backend-xtensa/isa/types.js';
+
+export interface CpuProfile {
+  readonly name: string;
+  readonly features: ReadonlySet<IsaFeature>;
+  /** Unaligned data accesses work in hardware instead of raising LoadStoreAlignment. */
+  readonly unaligned: boolean;
+}
+
+const ESP32_FEATURES: readonly IsaFeature[] = [
+  'core',
+  'density',
+  'windowed',
+  'loop',
+  'mul16',
+  'mul32',
+  'mul32high',
+  'div32',
+  'mac16',
+  'minmax',
+  'sext',
+  'nsa',
+  'clamps',
+  'boolean',
+  'fp',
+  'fpstep',
+  's32c1i',
+  'sync',
+  'exception',
+  'interrupt',
+  'debug',
+  'tlb',
+  'userregister',
+  'externalregs',
+  'simcall',
+];
+
+/** The chip: LX6 as Espressif configured it. */
+export const ESP32_CPU: CpuProfile = { name: 'esp32', features: new Set(ESP32_FEATURES), unaligned: true };
+
+/** QEMU's `-cpu de233_fpu`, to compare with: no MULUH/MULSH, no unaligned accesses. */
+export const DE233_FPU_CPU: CpuProfile = {
+  name: 'de233_fpu',
+  features: new Set(ESP32_FEATURES.filter((feature) => feature !== 'mul32high')),
+  unaligned: false,
+};
+
+export const CPU_PROFILES: ReadonlyMap<string, CpuProfile> = new Map([
+  [ESP32_CPU.name, ESP32_CPU],
+  [DE233_FPU_CPU.name, DE233_FPU_CPU],
+]);
