@@ -1,0 +1,4 @@
+/* PID control in double precision, which the chip computes in software. */
+#define real double
+#define MIX mix_f64
+#include "pid.inc.h"
