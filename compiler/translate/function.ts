@@ -10,7 +10,8 @@ import type { FuncType, WasmModule } from '../wasm/types.js';
 import type { ModuleFacts } from './facts.js';
 import { LoopScan } from './loop-scan.js';
 import { IR_OP, irType } from './operators.js';
-import { SsaBuilder, type Env, type Join } from './ssa.js';
+import type { Env } from './env.js';
+import { SsaBuilder, type Join } from './ssa.js';
 
 /**
  * What the operand stack costs a stack machine: one push or pop per operand and result of each reachable instruction.
@@ -125,7 +126,7 @@ export class FunctionTranslator implements BodySink {
     const header = this.ssa.newJoin();
     const args = this.top(type.params.length);
     const base = this.stack.length - args.length;
-    this.jumpKeeping(header, args);
+    this.jump(header, args);
     if (this.loops === null || !this.loops.covers(bodyStart)) {
       this.loops = new LoopScan(this.module.bytes, bodyStart, end);
     }
@@ -149,7 +150,7 @@ export class FunctionTranslator implements BodySink {
   elseBegin(reachable: boolean): void {
     const label = this.labels[this.labels.length - 1]!;
     const pending = label.pendingElse!;
-    if (reachable) this.jumpKeeping(this.joinOf(label), this.top(label.results.length));
+    if (reachable) this.jump(this.joinOf(label), this.top(label.results.length));
     label.pendingElse = null;
     this.setStack(label.base, pending.args);
     this.ssa.startBlock(pending.block, pending.env);
@@ -176,7 +177,7 @@ export class FunctionTranslator implements BodySink {
       this.ssa.attach(join, pending.edge, pending.env);
       if (fallthrough !== null) this.jumpWith(join, this.top(label.results.length), fallthrough);
     } else if (label.join !== null && reachable) {
-      this.jumpKeeping(label.join, this.top(label.results.length));
+      this.jump(label.join, this.top(label.results.length));
     }
     if (label.join === null) {
       if (!reachable) this.stack.length = label.base;
@@ -211,10 +212,6 @@ export class FunctionTranslator implements BodySink {
     this.emit(Op.Jump, []).edges = [this.ssa.edgeTo(join, args, env)];
   }
   private jump(join: Join, args: Inst[]): void {
-    this.jumpWith(join, args, this.ssa.release());
-  }
-  /** The environment goes on being used (the loop's own) or is replaced at once: a copy keeps edges apart. */
-  private jumpKeeping(join: Join, args: Inst[]): void {
     this.jumpWith(join, args, this.ssa.snapshot());
   }
 
@@ -235,7 +232,7 @@ export class FunctionTranslator implements BodySink {
   brTable(depths: Uint32Array, count: number): void {
     const index = this.pop();
     const arity = this.arity(depths[count - 1]!);
-    const env = this.ssa.release();
+    const env = this.ssa.snapshot();
     const edges: Edge[] = [];
     for (let i = 0; i < count; i++) edges.push(this.ssa.edgeTo(this.target(depths[i]!), this.top(arity), env));
     if (count === 1) this.emit(Op.Jump, []).edges = edges;

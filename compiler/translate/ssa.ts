@@ -1,19 +1,19 @@
 // SSA construction for structured control flow: turns reads and writes of local variables into values and block
 // parameters, on demand, in one pass. Takes control edges as they appear; gives minimal parameters. Knows no Wasm.
 //
-// After Braun et al. (Simple and Efficient Construction of SSA Form), with the definitions of a block kept as one array
-// of values (an environment), copied at branches. Where edges disagree about a local, the environment of the join holds
-// the join's *marker*; only a read turns a marker into a parameter. So locals that are dead, or do not change, cost none.
+// After Braun et al. (Simple and Efficient Construction of SSA Form), with the definitions of a block kept as one
+// environment (env.ts), copied at branches. Where edges disagree about a local, the environment of the join holds the
+// join's *marker*; only a read turns a marker into a parameter. So locals that are dead, or do not change, cost none.
 import { DiagnosticError, InternalError } from '../diagnostics.js';
 import { Inst, resolve, resolveUses, type Block, type Edge, type Func } from '../ir/function.js';
 import { Op } from '../ir/ops.js';
 import { Type } from '../ir/types.js';
+import { EnvStore, type Env } from './env.js';
 
-/** Values of all locals at one point; an element with a negative id is the marker of a join. */
-export type Env = Inst[];
-
-/** Copied environment slots per function before we call it too complex: far above real code, seconds of work. */
-const MAX_WORK = 2 ** 30;
+/** Environment slots touched per function before we call it too complex: far above real code, a second of work. */
+const MAX_WORK = 2 ** 27;
+/** Parameters of a join up to which a linear search beats a map. */
+const FEW = 8;
 
 /** A block that several edges may enter. A loop header takes further edges until it is sealed. */
 export class Join {
@@ -22,14 +22,31 @@ export class Join {
   readonly envs: Env[] = [];
   /** Locals that have a parameter, in the order of the parameters behind the `valueParams` first ones. */
   readonly locals: number[] = [];
-  readonly params = new Map<number, Inst>();
+  private readonly params: Inst[] = [];
+  private byLocal: Map<number, Inst> | null = null;
   valueParams = 0;
   sealed = false;
-  /** Stands in environments for "this local's value on entry to this block". */
+  /** Stands in environments for "this local's value on entry to this block": an instruction with a negative id. */
   readonly marker: Inst;
   constructor(readonly block: Block) {
     this.marker = new Inst(-1, Op.Param, Type.Void, [], 0, 0);
     this.marker.aux = this;
+  }
+
+  /** Parameter of the k-th of `locals`, even if replaced since. */
+  param(k: number): Inst {
+    return this.params[k]!;
+  }
+  paramOf(local: number): Inst | undefined {
+    if (this.byLocal !== null) return this.byLocal.get(local);
+    const at = this.locals.indexOf(local);
+    return at < 0 ? undefined : this.params[at];
+  }
+  add(local: number, param: Inst): void {
+    this.locals.push(local);
+    this.params.push(param);
+    if (this.byLocal !== null) this.byLocal.set(local, param);
+    else if (this.locals.length > FEW) this.byLocal = new Map(this.locals.map((l, k) => [l, this.params[k]!]));
   }
 }
 
@@ -37,14 +54,14 @@ export class Join {
 export class SsaBuilder {
   block: Block;
   private env: Env;
+  private readonly envs: EnvStore;
   private readonly entryMarker: Inst;
   private readonly joins: Join[] = [];
   private readonly zeros: (Inst | null)[] = [null, null, null, null, null];
-  /** Parameters whose edge arguments are yet to be added: join and local alternate. */
-  private pendingJoins: Join[] = [];
-  private pendingLocals: number[] = [];
+  /** Parameters whose edge arguments are yet to be added: number k of the join's locals. */
+  private readonly pendingJoins: Join[] = [];
+  private readonly pendingPlaces: number[] = [];
   private forwarded = false;
-  private work = 0;
 
   /** The parameters of `func` are its first locals; `localTypes` are the IR types of all. */
   constructor(
@@ -52,27 +69,23 @@ export class SsaBuilder {
     private readonly localTypes: Uint8Array,
   ) {
     this.block = func.addBlock();
-    this.entryMarker = new Inst(-1, Op.Param, Type.Void, [], 0, 0);
-    const env: Env = new Array<Inst>(localTypes.length).fill(this.entryMarker);
-    func.signature.params.forEach((type, i) => (env[i] = func.addParam(this.block, type)));
-    this.env = env;
+    const params = func.signature.params.map((type) => func.addParam(this.block, type));
+    const marker = new Inst(-1, Op.Param, Type.Void, [], 0, 0);
+    this.entryMarker = marker;
+    this.envs = new EnvStore(localTypes.length);
+    this.env = this.envs.create((local) => params[local] ?? marker);
   }
 
-  /** Starts `block`, which has one predecessor that left `env`. */
+  /** Starts `block`, which has one predecessor; `env` is what that left, null if it is the current environment. */
   startBlock(block: Block, env: Env | null): void {
     this.func.blocks.push(block);
     this.block = block;
-    if (env !== null) this.env = env;
+    if (env !== null) this.env = this.copy(env);
   }
 
-  /** A copy of the current environment. */
+  /** A copy of the current environment, to go with an edge. */
   snapshot(): Env {
-    this.spend(this.env.length);
-    return this.env.slice();
-  }
-  /** The current environment itself: for a branch after which nothing is reachable. */
-  release(): Env {
-    return this.env;
+    return this.copy(this.env);
   }
 
   newJoin(): Join {
@@ -98,31 +111,17 @@ export class SsaBuilder {
   enterJoin(join: Join, types: readonly Type[]): Inst[] {
     const params = this.begin(join, types);
     join.sealed = true;
-    const { envs } = join;
-    const first = envs[0]!;
-    const env = first.slice();
-    this.spend(env.length);
-    for (let e = 1; e < envs.length; e++) {
-      const other = envs[e]!;
-      if (other === envs[e - 1]) continue;
-      this.spend(env.length);
-      for (let i = 0; i < env.length; i++) {
-        const value = env[i]!;
-        if (value === join.marker || value === other[i]) continue;
-        const a = this.known(value, i);
-        env[i] = a === this.known(other[i]!, i) ? a : join.marker;
-      }
-    }
-    this.env = env;
+    this.env = this.envs.merge(join.envs, this.known, join.marker);
+    this.checkWork();
     return params;
   }
 
   /** Continues at a loop header that has its entry edge only. `assigned`: locals that the loop may write. */
   enterLoop(join: Join, types: readonly Type[], assigned: Iterable<number>): Inst[] {
     const params = this.begin(join, types);
-    const env = this.snapshot();
-    for (const local of assigned) if (local < env.length) env[local] = join.marker;
-    this.env = env;
+    const { envs, localTypes } = this;
+    this.env = this.copy(this.env);
+    for (const local of assigned) if (local < localTypes.length) envs.set(this.env, local, join.marker);
     return params;
   }
 
@@ -139,19 +138,19 @@ export class SsaBuilder {
   }
 
   readLocal(local: number): Inst {
-    const value = this.env[local]!;
+    const value = this.envs.get(this.env, local);
     if (value.id >= 0 && value.forward === null) return value;
     let found = this.valueIn(this.env, local);
     if (this.pendingJoins.length > 0) {
       this.drain();
       found = resolve(found);
     }
-    this.env[local] = found;
+    this.envs.refine(this.env, local, found);
     return found;
   }
 
   writeLocal(local: number, value: Inst): void {
-    this.env[local] = value;
+    this.envs.set(this.env, local, value);
   }
 
   /** Removes parameters that turned out to be needless and settles all operands. */
@@ -163,8 +162,10 @@ export class SsaBuilder {
         for (let k = 0; k < join.locals.length; k++) if (this.simplify(join, k)) changed = true;
       }
     }
-    for (const join of this.joins) compact(join);
-    if (this.forwarded) resolveUses(this.func);
+    if (this.forwarded) {
+      for (const join of this.joins) compact(join);
+      resolveUses(this.func);
+    }
     const zeros = this.zeros.filter((inst) => inst !== null);
     const { entry } = this.func;
     for (const inst of zeros) inst.block = entry;
@@ -179,55 +180,57 @@ export class SsaBuilder {
     return types.map((type) => this.func.addParam(block, type));
   }
 
-  private spend(slots: number): void {
-    this.work += slots;
-    if (this.work > MAX_WORK) throw new DiagnosticError('W501', 'too many locals and branches in one function');
+  private copy(env: Env): Env {
+    this.checkWork();
+    return this.envs.copy(env);
+  }
+
+  private checkWork(): void {
+    if (this.envs.work > MAX_WORK) {
+      throw new DiagnosticError('W501', 'too many locals and branches in one function');
+    }
   }
 
   /** The value if it exists already, else the marker. */
-  private known(value: Inst, local: number): Inst {
+  private readonly known = (value: Inst, local: number): Inst => {
     if (value.id >= 0) return value.forward === null ? value : resolve(value);
     if (value === this.entryMarker) return value;
-    const param = (value.aux as Join).params.get(local);
+    const param = (value.aux as Join).paramOf(local);
     return param === undefined ? value : resolve(param);
-  }
+  };
 
   private valueIn(env: Env, local: number): Inst {
-    const value = this.known(env[local]!, local);
+    const value = this.known(this.envs.get(env, local), local);
     if (value.id >= 0) return value;
     const type: Type = this.localTypes[local]!;
     if (value === this.entryMarker) return this.zero(type);
     const join = value.aux as Join;
     const param = this.func.addParam(join.block, type);
-    join.params.set(local, param);
-    join.locals.push(local);
     this.pendingJoins.push(join);
-    this.pendingLocals.push(local);
+    this.pendingPlaces.push(join.locals.length);
+    join.add(local, param);
     return param;
   }
 
   /** Adds the edge arguments of new parameters, first come first served, so that they stay in parameter order. */
   private drain(): void {
-    const { pendingJoins, pendingLocals } = this;
+    const { pendingJoins, pendingPlaces } = this;
     for (let i = 0; i < pendingJoins.length; i++) {
       const join = pendingJoins[i]!;
+      const local = join.locals[pendingPlaces[i]!]!;
       const edges = join.sealed ? join.edges.length : 1;
-      for (let e = 0; e < edges; e++) join.edges[e]!.args.push(this.valueIn(join.envs[e]!, pendingLocals[i]!));
+      for (let e = 0; e < edges; e++) join.edges[e]!.args.push(this.valueIn(join.envs[e]!, local));
     }
-    for (let i = pendingJoins.length - 1; i >= 0; i--) {
-      const join = pendingJoins[i]!;
-      // Only the last parameter's place is known without a search; the others are found by the final rounds.
-      const last = join.locals.length - 1;
-      if (join.locals[last] === pendingLocals[i]) this.simplify(join, last);
-    }
+    // Latest first: what a parameter depends on was found after it.
+    for (let i = pendingJoins.length - 1; i >= 0; i--) this.simplify(pendingJoins[i]!, pendingPlaces[i]!);
     pendingJoins.length = 0;
-    pendingLocals.length = 0;
+    pendingPlaces.length = 0;
   }
 
   /** Replaces the k-th local's parameter by its only value, if it has only one. True if it did. */
   private simplify(join: Join, k: number): boolean {
     if (!join.sealed) return false;
-    const param = join.params.get(join.locals[k]!)!;
+    const param = join.param(k);
     if (param.forward !== null) return false;
     const at = join.valueParams + k;
     let only: Inst | null = null;
@@ -252,9 +255,9 @@ export class SsaBuilder {
 
 /** Drops replaced parameters and the edge arguments that fed them. */
 function compact(join: Join): void {
-  const { block, edges, locals, params, valueParams } = join;
+  const { block, edges, locals, valueParams } = join;
   const keep: number[] = [];
-  for (let k = 0; k < locals.length; k++) if (params.get(locals[k]!)!.forward === null) keep.push(valueParams + k);
+  for (let k = 0; k < locals.length; k++) if (join.param(k).forward === null) keep.push(valueParams + k);
   if (keep.length === locals.length) return;
   const shrink = (list: Inst[]): Inst[] => {
     const kept = list.slice(0, valueParams);
