@@ -50,6 +50,20 @@ const unmodelled: Handler = (_core, op) => {
   throw new MachineStop('unmodelled', `instruction ${op.row.name} is not modelled`, op.pc);
 };
 
+const REGION_SHIFT = 29;
+const ILLEGAL_ATTRIBUTE = 15;
+
+/**
+ * WITLB, WDTLB: the attribute of a 512 MiB region. Only what start-up code does is modelled: making the regions illegal
+ * that have nothing on the bus anyway, so that nothing changes here.
+ */
+const protectRegion: Handler = (core, op) => {
+  const attribute = (core.state.a[op.o0] as number) & 15;
+  const region = (core.state.a[op.o1] as number) >>> REGION_SHIFT;
+  const populated = region >= 1 && region <= 3;
+  return attribute === ILLEGAL_ATTRIBUTE && !populated ? op.next : unmodelled(core, op);
+};
+
 const breakpoint =
   (cause: number): Handler =>
   (core, op) => {
@@ -161,12 +175,12 @@ export const HANDLERS: Readonly<Record<string, Handler>> = {
   ritlb0: unmodelled,
   iitlb: unmodelled,
   pitlb: unmodelled,
-  witlb: unmodelled,
+  witlb: protectRegion,
   ritlb1: unmodelled,
   rdtlb0: unmodelled,
   idtlb: unmodelled,
   pdtlb: unmodelled,
-  wdtlb: unmodelled,
+  wdtlb: protectRegion,
   rdtlb1: unmodelled,
   rer: unmodelled,
   wer: unmodelled,

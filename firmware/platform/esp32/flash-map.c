@@ -7,6 +7,13 @@
 extern const char __irom_vaddr[], __irom_flash_page[], __irom_page_count[];
 extern const char __drom_vaddr[], __drom_flash_page[], __drom_page_count[];
 
+/** Value of an absolute symbol. The compiler may not know where it comes from: it takes addresses to be non-zero. */
+static inline uint32_t value_of(const char *symbol)
+{
+    __asm__("" : "+r"(symbol));
+    return (uint32_t)symbol;
+}
+
 static void map(uint32_t entry, uint32_t page, uint32_t count)
 {
     for (; count != 0; count--) {
@@ -23,16 +30,16 @@ static void cache_control(uint32_t clear, uint32_t set)
 
 void rt_flash_map(void)
 {
-    uint32_t irom_pages = (uint32_t)__irom_page_count, drom_pages = (uint32_t)__drom_page_count;
+    uint32_t irom_pages = value_of(__irom_page_count), drom_pages = value_of(__drom_page_count);
     if (irom_pages == 0 && drom_pages == 0) return;
     cache_control(DPORT_PRO_CACHE_ENABLE, 0);
     cache_control(DPORT_PRO_CACHE_FLUSH_ENABLE, 0);
     cache_control(0, DPORT_PRO_CACHE_FLUSH_ENABLE);
     while ((register_read(DPORT_PRO_CACHE_CTRL) & DPORT_PRO_CACHE_FLUSH_DONE) == 0) {}
     cache_control(DPORT_PRO_CACHE_FLUSH_ENABLE, 0);
-    map(MMU_IROM_FIRST_ENTRY + (((uint32_t)__irom_vaddr - MMU_IROM_BASE) >> MMU_PAGE_SHIFT), (uint32_t)__irom_flash_page,
+    map(MMU_IROM_FIRST_ENTRY + ((value_of(__irom_vaddr) - MMU_IROM_BASE) >> MMU_PAGE_SHIFT), value_of(__irom_flash_page),
         irom_pages);
-    map(MMU_DROM_FIRST_ENTRY + (((uint32_t)__drom_vaddr - MMU_DROM_BASE) >> MMU_PAGE_SHIFT), (uint32_t)__drom_flash_page,
+    map(MMU_DROM_FIRST_ENTRY + ((value_of(__drom_vaddr) - MMU_DROM_BASE) >> MMU_PAGE_SHIFT), value_of(__drom_flash_page),
         drom_pages);
     register_write(DPORT_PRO_CACHE_CTRL1,
                    register_read(DPORT_PRO_CACHE_CTRL1) & ~(uint32_t)(DPORT_PRO_CACHE_MASK_IRAM0 | DPORT_PRO_CACHE_MASK_DROM0));
