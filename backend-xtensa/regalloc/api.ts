@@ -82,7 +82,10 @@ export interface RegallocInput {
   operands(inst: number): readonly Operand[];
   /** Physical registers that the instruction destroys (beside its defs), e.g. at calls. */
   clobbers(inst: number): readonly PReg[];
-  /** If the instruction is a plain register copy, [dst operand index, src operand index] as a coalescing hint. */
+  /**
+   * True if the instruction is a plain register copy from its only use to its only def (a coalescing hint). When both
+   * get the same location the caller drops it.
+   */
   isMove(inst: number): boolean;
 }
 
@@ -100,16 +103,42 @@ export interface Move {
   readonly classIndex: number;
 }
 
+export interface RegallocStats {
+  /** VRegs that live in a stack slot somewhere. */
+  readonly spilledVRegs: number;
+  /** Cuts of live ranges. */
+  readonly splits: number;
+  /** Register to register moves inserted. */
+  readonly moves: number;
+  readonly loads: number;
+  readonly stores: number;
+  readonly remats: number;
+  /** Pairs of values that were given one register beforehand. */
+  readonly coalesced: number;
+  /** Bundles thrown out of a register again for a more important one. */
+  readonly evictions: number;
+  /** Sum over all inserted moves, loads, stores and rematerialisations of their block's weight. */
+  readonly weightedCost: number;
+}
+
 export interface RegallocOutput {
   /** For instruction i, operand k: the location (a register unless the constraint was Any). */
   readonly locations: readonly (readonly Location[])[];
-  /** Moves to execute before instruction i (index i). Edge moves are placed here too: at the block's end or start. */
+  /**
+   * Moves to execute before instruction i (index i), in this order. Edge moves are placed here too: at the block's end
+   * or start. No move goes from slot to slot: each is register to register, load, store or rematerialisation.
+   */
   readonly movesBefore: ReadonlyMap<number, readonly Move[]>;
+  /**
+   * Instructions that must not be emitted: the only thing they do is to define a rematerialisable value that is
+   * recomputed wherever it is needed. Their entries in `locations` mean nothing.
+   */
+  readonly skipped: ReadonlySet<number>;
   /** Spill slots, in words of the frame. A slot of a class with slotWords n occupies n consecutive slot numbers. */
   readonly slotCount: number;
   /** All physical registers written anywhere (to know which callee-saved ones to save). */
   readonly writtenRegisters: ReadonlySet<PReg>;
-  readonly stats: { readonly spilledVRegs: number; readonly splits: number; readonly moves: number; readonly coalesced: number };
+  readonly stats: RegallocStats;
 }
 
 export type Allocate = (input: RegallocInput) => RegallocOutput;

@@ -1,0 +1,94 @@
+// Takes a function in SSA form with operand constraints, gives every operand a register and all the moves that follow
+// from it. Knows no ISA: registers are numbers, instructions operand lists.
+//
+// The stages, each in a file of its own:
+//   problem.ts        flat arrays and program positions
+//   liveness.ts       live range segments with holes and use records
+//   coalesce.ts       bundles of values that want one register
+//   assign.ts         densest bundle first, with eviction; split.ts cuts those that find no register
+//   resolve.ts        operand locations, moves, spill slots; parallel-move.ts puts moves into sequence
+// checker.ts proves a result right by itself, and runs on everything in the tests.
+import type { Allocate, Move, PReg, RegallocInput, RegallocOutput } from './api.js';
+import { isSlot } from './api.js';
+import { Assigner } from './assign.js';
+import { BundleSet } from './bundles.js';
+import { coalesce } from './coalesce.js';
+import { computeLiveness } from './liveness.js';
+import { Occupancy } from './occupancy.js';
+import { flatten, type Problem } from './problem.js';
+import { Resolver } from './resolve.js';
+
+/** What the cost of a use counts if the value can be recomputed instead of reloaded: no store, and no memory access. */
+const REMAT_FACTOR = 0.5;
+
+function writtenRegisters(p: Problem, resolver: Resolver): Set<PReg> {
+  const written = new Uint8Array(p.pregCount);
+  const { input } = p;
+  for (let i = 0; i < p.instCount; i++) {
+    for (const preg of input.clobbers(i)) written[preg] = 1;
+    const k0 = p.opStart[i]!;
+    const list = resolver.locations[i]!;
+    for (let k = 0; k < list.length; k++) {
+      if ((p.opFlags[k0 + k]! & 1) !== 0 && !isSlot(list[k]!)) written[list[k]!] = 1;
+    }
+  }
+  for (const moves of resolver.movesBefore.values())
+    for (const move of moves) if (!isSlot(move.to)) written[move.to] = 1;
+  const result = new Set<PReg>();
+  written.forEach((flag, preg) => {
+    if (flag !== 0) result.add(preg);
+  });
+  return result;
+}
+
+export const allocate: Allocate = (input: RegallocInput): RegallocOutput => {
+  const p = flatten(input);
+  const live = computeLiveness(p);
+  const joined = coalesce(p, live);
+  const set = new BundleSet(joined.bundles, live.segments, live.uses, (v) =>
+    p.defInst[v]! >= 0 && input.rematToken(v) >= 0 ? REMAT_FACTOR : 1,
+  );
+  const occupancy = new Occupancy(p, live.segments);
+  const assigner = new Assigner(p, live, joined, set, occupancy);
+  assigner.run();
+  const resolver = new Resolver(p, live, joined, set, occupancy);
+  resolver.run();
+  return {
+    locations: resolver.locations,
+    movesBefore: resolver.movesBefore,
+    skipped: resolver.skipped,
+    slotCount: resolver.frame.count,
+    writtenRegisters: writtenRegisters(p, resolver),
+    stats: countMoves(p, resolver, set.splits, joined.joins, assigner.evictions),
+  };
+};
+
+function countMoves(p: Problem, resolver: Resolver, splits: number, coalesced: number, evictions: number) {
+  let moves = 0;
+  let loads = 0;
+  let stores = 0;
+  let remats = 0;
+  let weightedCost = 0;
+  for (const [inst, list] of resolver.movesBefore) {
+    let block = p.slotBlock[inst]!;
+    while (inst >= p.blockFirst[block + 1]!) block++;
+    weightedCost += list.length * p.blockWeight[block]!;
+    for (const move of list as readonly Move[]) {
+      if (move.rematToken >= 0) remats++;
+      else if (isSlot(move.from)) loads++;
+      else if (isSlot(move.to)) stores++;
+      else moves++;
+    }
+  }
+  return {
+    spilledVRegs: resolver.spilledVRegs,
+    splits,
+    moves,
+    loads,
+    stores,
+    remats,
+    coalesced,
+    evictions,
+    weightedCost,
+  };
+}
