@@ -4,6 +4,7 @@ import { DiagnosticError } from './diagnostics.js';
 import type { IrModule } from './ir/module.js';
 import { translateModule, type Translation } from './translate/module.js';
 import { decodeModule } from './wasm/decode.js';
+import { reportModule, type ModuleReport } from './wasm/inspect.js';
 import type { WasmModule } from './wasm/types.js';
 import { validateBodies, validateDeclarations } from './wasm/validate.js';
 
@@ -25,6 +26,11 @@ export function parseModule(bytes: Uint8Array, options: { readonly file?: string
     validateBodies(declared);
     return { module: declared.module };
   });
+}
+
+/** Validates `bytes` and describes them: the data behind `inspect`. Errors: as `parseModule`. */
+export function inspectModule(bytes: Uint8Array, options: { readonly file?: string } = {}): ModuleReport {
+  return reportModule(parseModule(bytes, options).module);
 }
 
 /** Decodes, validates and translates in one pass over the bodies. Errors: as `parseModule`. */

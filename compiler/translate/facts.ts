@@ -1,5 +1,5 @@
 // Facts about a whole module that only its bodies tell, collected while they are translated. Plain data.
-import type { WasmModule } from '../wasm/types.js';
+import { funcNames, type WasmModule } from '../wasm/types.js';
 
 export interface ModuleFacts {
   /** Display name of each function. */
@@ -14,23 +14,9 @@ export interface ModuleFacts {
   readonly elemUsed: Uint8Array;
 }
 
-/** Names: name section, else first export, else `func<index>`; imports `module.name`. */
-function nameFunctions(m: WasmModule): string[] {
-  const exported = new Map<number, string>();
-  for (const { kind, index, name } of m.exports) {
-    if (kind === 'func' && !exported.has(index)) exported.set(index, name);
-  }
-  return m.funcs.map((func, index) => {
-    const named = m.funcNames.get(index);
-    if (named !== undefined && named !== '') return named;
-    if (func.import !== null) return `${func.import.module}.${func.import.name}`;
-    return exported.get(index) ?? `func${index}`;
-  });
-}
-
 export function newFacts(m: WasmModule): ModuleFacts {
   return {
-    funcNames: nameFunctions(m),
+    funcNames: funcNames(m),
     addressTaken: new Uint8Array(m.funcs.length),
     memoryGrown: new Uint8Array(m.memories.length),
     tableGrown: new Uint8Array(m.tables.length),

@@ -169,12 +169,16 @@ export interface WasmModule {
   readonly features: Set<FeatureName>;
 }
 
-/** Best name for a function: name section, else import, else first export, else null. */
-export function funcName(module: WasmModule, index: number): string | null {
-  const named = module.funcNames.get(index);
-  if (named !== undefined && named !== '') return named;
-  const ref = module.funcs[index]?.import;
-  if (ref) return `${ref.module}.${ref.name}`;
-  const exported = module.exports.find((e) => e.kind === 'func' && e.index === index);
-  return exported?.name ?? null;
+/** Display names of all functions: name section, else `module.name` of imports, else first export, else `func<index>`. */
+export function funcNames(m: WasmModule): string[] {
+  const exported = new Map<number, string>();
+  for (const { kind, index, name } of m.exports) {
+    if (kind === 'func' && !exported.has(index)) exported.set(index, name);
+  }
+  return m.funcs.map((func, index) => {
+    const named = m.funcNames.get(index);
+    if (named !== undefined && named !== '') return named;
+    if (func.import !== null) return `${func.import.module}.${func.import.name}`;
+    return exported.get(index) ?? `func${index}`;
+  });
 }
