@@ -164,6 +164,7 @@ export class Machine {
       fetch: (address) => this.fetchByte(address),
       fetchRefused: (address) => this.fetchRefused(address),
       translate: options.translate ?? true,
+      unaligned: cpu.unaligned,
     });
   }
 

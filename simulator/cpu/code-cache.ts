@@ -43,8 +43,12 @@ export class Region {
 export class Entry {
   block: Block | undefined = undefined;
   region: Region | undefined = undefined;
-  /** How often the interpreter has begun a block here. */
+  /** How often the interpreter has begun a block here since the last translation. */
   heat = 0;
+  /** The interpreter has begun a block here at least once. */
+  warm = false;
+  /** How often its region was made again because a cold exit turned hot. */
+  rebuilds = 0;
   /** How often the region came back without having done anything. */
   idle = 0;
 
@@ -161,6 +165,12 @@ export class CodeCache {
   addRegion(entry: Entry, region: Region): void {
     entry.region = region;
     this.regions.add(entry);
+  }
+
+  /** Forgets one region; its entry stays hot, so it is made again soon. */
+  dropRegion(entry: Entry): void {
+    entry.region = undefined;
+    this.regions.delete(entry);
   }
 
   /** Forgets translated code that touches [start, end); decoded blocks stay. */

@@ -15,6 +15,8 @@ export interface DispatcherOptions {
   /** Throws MachineStop for addresses whose execution is refused for reasons of the model. */
   readonly fetchRefused: (address: number) => void;
   readonly translate: boolean;
+  /** Unaligned data accesses work. */
+  readonly unaligned: boolean;
 }
 
 /** How often a block is interpreted before a region is translated from it. */
@@ -41,7 +43,7 @@ export class Dispatcher {
     const isBarrier = (pc: number): boolean => this.barriers.has(pc);
     this.interpreter = new Interpreter(core, memory, features, cache, options.fetch, isBarrier);
     this.translator = options.translate
-      ? new Translator(core, memory, features, cache, this.interpreter, isBarrier)
+      ? new Translator(core, memory, cache, this.interpreter, { features, unaligned: options.unaligned, isBarrier })
       : undefined;
   }
 
@@ -108,7 +110,7 @@ export class Dispatcher {
     );
     if (counts[0] !== before) return true;
     if (++entry.idle > MAX_IDLE) {
-      entry.region = undefined;
+      this.cache.dropRegion(entry);
       entry.heat = -Infinity;
     }
     return false;
@@ -122,6 +124,7 @@ export class Dispatcher {
       interpreter.fetchFault(entry.pc);
       return;
     }
+    entry.warm = true;
     if (translator !== undefined && ++entry.heat >= HOT && entry.region === undefined && !core.unusualMode) {
       entry.heat = 0;
       translator.translate(entry);
