@@ -1,0 +1,200 @@
+// A module through passes and backend: fresh IR in, compiled functions and the bytes of a relocatable ELF object out.
+// Knows which functions need descriptors, thunks and names; no instruction and no ELF byte.
+import { signatureId, signatureText } from '../compiler/abi/signature-id.js';
+import {
+  exportSymbol,
+  functionSymbols,
+  globalSymbol,
+  importThunkSymbol,
+  memorySymbol,
+  stackLimitSymbol,
+  tableSymbol,
+} from '../compiler/abi/symbols.js';
+import { DiagnosticError } from '../compiler/diagnostics.js';
+import type { FuncDecl, IrModule } from '../compiler/ir/module.js';
+import { lowerModule, type OptLevel, type PassOptions, type PassStats } from '../compiler/passes/pipeline.js';
+import { CALL0 } from './abi/call0.js';
+import { compileFunction, type FunctionContext } from './compile-function.js';
+import type { CompiledFunction } from './compiled.js';
+import type { ObjectSection } from './elf/format.js';
+import { moduleData } from './elf/module-data.js';
+import { infoSection } from './elf/module-info.js';
+import { writeObject } from './elf/write-object.js';
+import { CodeBuffer } from './emit/code-buffer.js';
+import { encodeFunction } from './emit/encode-function.js';
+import { Op } from './isa/table.js';
+
+export interface CompileOptions {
+  /** Default '2'. */
+  readonly level?: OptLevel;
+  /** Default 'forward'. */
+  readonly cfi?: PassOptions['cfi'];
+  /** Verify the IR between passes and the register allocation after it. */
+  readonly verify?: boolean;
+  readonly without?: ReadonlySet<string>;
+  readonly afterPass?: PassOptions['afterPass'];
+  /** Looks at every allocation, e.g. with the checker. */
+  readonly inspectAllocation?: FunctionContext['inspectAllocation'];
+  /** Put function names into the image. Default false: hosts take them from the object. */
+  readonly deviceNames?: boolean;
+  /** Put the line table into `.wasm.info`. Default true. */
+  readonly debugLines?: boolean;
+  /** Entries a growable table gets beyond its minimum. Default 64. */
+  readonly tableReserve?: number;
+}
+
+export interface CompileStats {
+  /** What the passes did, by `pass.counter`. */
+  readonly passes: PassStats;
+  readonly functions: number;
+  /** Bytes of functions with their literals, without data. */
+  readonly codeBytes: number;
+  readonly spills: number;
+  readonly moves: number;
+}
+
+export interface CompiledModule {
+  readonly name: string;
+  /** In the object's order: index order, then thunks. */
+  readonly functions: readonly CompiledFunction[];
+  /** Relocatable ELF32. */
+  readonly object: Uint8Array;
+  readonly stats: CompileStats;
+}
+
+/** Compiles `ir`, whose bodies are rewritten in place. Errors: DiagnosticError W501. */
+export function compileModule(ir: IrModule, options: CompileOptions = {}): CompiledModule {
+  const level = options.level ?? '2';
+  const cfi = options.cfi ?? 'forward';
+  const passes = lowerModule(ir, {
+    level,
+    cfi,
+    ...(options.verify === undefined ? {} : { verify: options.verify }),
+    ...(options.without === undefined ? {} : { without: options.without }),
+    ...(options.afterPass === undefined ? {} : { afterPass: options.afterPass }),
+  });
+  checkSignatures(ir);
+  const symbols = functionSymbols(ir);
+  let spills = 0;
+  let moves = 0;
+  const context: FunctionContext = {
+    abi: CALL0,
+    symbols,
+    stackLimit: stackLimitSymbol(ir.name),
+    checkReturns: cfi === 'full',
+    ...(options.inspectAllocation === undefined ? {} : { inspectAllocation: options.inspectAllocation }),
+    onStats: (stats) => {
+      spills += stats.spilledVRegs;
+      moves += stats.moves;
+    },
+  };
+  const functions = ir.bodies.map((func) => {
+    const decl = ir.funcs[func.index];
+    const signature = decl?.addressTaken === true ? signatureId(decl.signature) : null;
+    return compileFunction(func, context, signature, decl?.bodyOffset ?? 0);
+  });
+  const all = [...functions, ...thunks(ir, symbols)];
+  return {
+    name: ir.name,
+    functions: all,
+    object: writeObject(objectSections(ir, all, symbols, options)),
+    stats: {
+      passes,
+      functions: functions.length,
+      codeBytes: all.reduce((sum, { bytes }) => sum + bytes.length, 0),
+      spills,
+      moves,
+    },
+  };
+}
+
+/** Two signatures with one identity would make an indirect call's check let the wrong function through. */
+function checkSignatures(ir: IrModule): void {
+  const texts = new Map<number, string>();
+  for (const type of ir.types) {
+    const id = signatureId(type);
+    const text = signatureText(type);
+    const known = texts.get(id);
+    if (known !== undefined && known !== text) {
+      throw new DiagnosticError('W501', `signatures ${known} and ${text} have the same hash`);
+    }
+    texts.set(id, text);
+  }
+}
+
+/** A descriptor and a jump for each import that a table or reference can hold, or that is exported again. */
+function thunks(ir: IrModule, symbols: readonly string[]): CompiledFunction[] {
+  const exported = new Set(ir.exports.filter(({ kind }) => kind === 'func').map(({ index }) => index));
+  return ir.funcs
+    .filter((decl) => decl.import !== null && (decl.addressTaken || exported.has(decl.index)))
+    .map((decl) => thunk(ir, decl, symbols[decl.index]!));
+}
+
+function thunk(ir: IrModule, decl: FuncDecl, target: string): CompiledFunction {
+  const buffer = new CodeBuffer();
+  buffer.symbolTransfer(Op.J, target);
+  const symbol = importThunkSymbol(ir.name, decl.index);
+  return {
+    index: decl.index,
+    name: `${decl.name} (import)`,
+    symbol,
+    ...encodeFunction(buffer, symbol, signatureId(decl.signature)),
+    frame: { bytes: 0, returnSlot: -1, directCallees: [target], hasIndirectCalls: false },
+  };
+}
+
+function objectSections(
+  ir: IrModule,
+  functions: readonly CompiledFunction[],
+  symbols: readonly string[],
+  options: CompileOptions,
+): ObjectSection[] {
+  const aliases = exportAliases(ir, symbols);
+  const code = functions.map((func): ObjectSection => {
+    const size = func.bytes.length - func.entry;
+    const isInit = func.index === ir.initIndex && !func.symbol.includes('!thunk#');
+    const at = { offset: func.entry, size, kind: 'func' } as const;
+    return {
+      name: `.text.${func.symbol}`,
+      use: 'code',
+      align: 4,
+      bytes: func.bytes,
+      size: func.bytes.length,
+      relocations: func.relocations,
+      symbols: [
+        { ...at, name: func.symbol, global: isInit },
+        ...(aliases.get(func.symbol) ?? []).map((name) => ({ ...at, name, global: true })),
+      ],
+    };
+  });
+  const data = moduleData(ir, functions, symbols, {
+    deviceNames: options.deviceNames ?? false,
+    tableReserve: options.tableReserve ?? 64,
+    aliases,
+  });
+  return [...code, ...data, infoSection(ir, functions, symbols, options.debugLines ?? true)];
+}
+
+/** Export symbols by the symbol of what is exported. Imports exported again have none, but for functions' thunks. */
+function exportAliases(ir: IrModule, symbols: readonly string[]): Map<string, string[]> {
+  const aliases = new Map<string, string[]>();
+  for (const { name, kind, index } of ir.exports) {
+    let symbol: string;
+    if (kind === 'func') {
+      symbol = ir.funcs[index]!.import === null ? symbols[index]! : importThunkSymbol(ir.name, index);
+    } else {
+      const decl = kind === 'memory' ? ir.memories[index]! : kind === 'table' ? ir.tables[index]! : ir.globals[index]!;
+      if (decl.import !== null) continue;
+      symbol =
+        kind === 'memory'
+          ? memorySymbol(ir.name, ir.memories[index]!)
+          : kind === 'table'
+            ? tableSymbol(ir.name, ir.tables[index]!)
+            : globalSymbol(ir.name, ir.globals[index]!);
+    }
+    const list = aliases.get(symbol);
+    if (list === undefined) aliases.set(symbol, [exportSymbol(ir.name, name)]);
+    else list.push(exportSymbol(ir.name, name));
+  }
+  return aliases;
+}
