@@ -1,6 +1,7 @@
 // Takes objects, gives for every symbol of every object the definition it means, and the sections that the roots reach.
 // Knows the rules of global, weak and local binding; refuses to know addresses.
 import type { ObjectInfo } from '../compiler/abi/object-info.js';
+import { externTypeMatches } from '../compiler/abi/extern-type.js';
 import { DiagnosticError } from '../compiler/diagnostics.js';
 import type { InputObject, InputSection, InputSymbol, SymbolType } from './object.js';
 
@@ -156,7 +157,13 @@ function describe(wanted: ObjectInfo['imports'][number]): string {
  * @throws DiagnosticError W402
  */
 export function checkImports(objects: readonly InputObject[]): void {
-  const exported = new Map<string, { readonly owner: string; readonly kind: string; readonly signature?: string }>();
+  interface Given {
+    readonly owner: string;
+    readonly kind: string;
+    readonly signature?: string;
+    readonly type?: string;
+  }
+  const exported = new Map<string, Given>();
   for (const { name, info } of objects) {
     for (const entry of info?.exports ?? []) exported.set(entry.symbol, { owner: name, ...entry });
   }
@@ -164,9 +171,13 @@ export function checkImports(objects: readonly InputObject[]): void {
     for (const wanted of info?.imports ?? []) {
       const given = exported.get(wanted.symbol);
       if (given === undefined) continue;
-      const differs = given.kind !== wanted.kind || (wanted.kind === 'func' && given.signature !== wanted.signature);
-      if (!differs) continue;
-      const kind = given.signature === undefined ? given.kind : `${given.kind} (${given.signature})`;
+      if (given.kind === wanted.kind) {
+        if (wanted.kind === 'func') {
+          if (given.signature === wanted.signature) continue;
+        } else if (externTypeMatches(wanted.kind, given.type ?? '', wanted.type ?? '')) continue;
+      }
+      const type = given.signature ?? given.type;
+      const kind = type === undefined ? given.kind : `${given.kind} (${type})`;
       throw new DiagnosticError('W402', `${describe(wanted)} imported by ${name} is a ${kind} in ${given.owner}`);
     }
   }

@@ -45,6 +45,8 @@ export interface ObjectExportInfo {
   readonly signature?: string;
   /** For functions: local symbol of the body; an exported import has none. */
   readonly target?: string;
+  /** For everything else: its type as compiler/abi/extern-type.ts writes it. */
+  readonly type?: string;
 }
 
 export interface ObjectInfo {
@@ -60,5 +62,7 @@ export interface ObjectInfo {
     readonly name: string;
     readonly kind: 'func' | 'memory' | 'table' | 'global';
     readonly signature?: string;
+    /** As in ObjectExportInfo: what the importer needs. */
+    readonly type?: string;
   }[];
 }

@@ -19,7 +19,11 @@ export function callsFor(module: GeneratedModule): FuzzCall[] {
 }
 
 const show = (o: FuzzOutcome | undefined): string =>
-  o === undefined ? 'nothing' : 'trap' in o ? `trap ${o.trap}` : o.results.map((b) => `0x${b.toString(16)}`).join(' ') || 'ok';
+  o === undefined
+    ? 'nothing'
+    : 'trap' in o
+      ? `trap ${o.trap}`
+      : o.results.map((b) => `0x${b.toString(16)}`).join(' ') || 'ok';
 
 /** Undefined if equal; exhaustion ends the comparison, since engines have different stacks. */
 function difference(a: Observation | InstantiationFailure, b: Observation | InstantiationFailure): string | undefined {
@@ -35,7 +39,8 @@ function difference(a: Observation | InstantiationFailure, b: Observation | Inst
     if (show(x) !== show(y)) return `call ${i}: ${show(x)} against ${show(y)}`;
   }
   for (let i = 0; i < a.globals.length; i++) {
-    if (a.globals[i] !== b.globals[i]) return `global ${i}: 0x${a.globals[i]!.toString(16)} against 0x${b.globals[i]!.toString(16)}`;
+    if (a.globals[i] !== b.globals[i])
+      return `global ${i}: 0x${a.globals[i]!.toString(16)} against 0x${b.globals[i]!.toString(16)}`;
   }
   for (let i = 0; i < a.memories.length; i++) {
     if (a.memories[i] !== b.memories[i]) return `memory ${i}: ${a.memories[i]} against ${b.memories[i]}`;

@@ -3,7 +3,16 @@ import { frontend } from '../../compiler/driver.js';
 import type { Value } from '../../compiler/ir/eval.js';
 import { OutOfFuel, Trap, initialise, invoke } from '../../compiler/ir/interp.js';
 import { Instance, Store } from '../../compiler/ir/runtime.js';
-import { TRAP_CLASS, hashMemory, isWide, type FuzzCall, type FuzzEngine, type FuzzOutcome, type InstantiationFailure, type Observation } from './engine.js';
+import {
+  TRAP_CLASS,
+  hashMemory,
+  isWide,
+  type FuzzCall,
+  type FuzzEngine,
+  type FuzzOutcome,
+  type InstantiationFailure,
+  type Observation,
+} from './engine.js';
 import type { GeneratedModule, NumType } from './generate.js';
 
 const FUEL = 20_000_000;
@@ -31,7 +40,11 @@ export class InterpEngine implements FuzzEngine {
       if (found.kind !== 'func') throw new Error('not a function');
       store.fuel = FUEL;
       try {
-        const results = invoke(store, found.func, args.map((bits, i) => fromBits(bits, type.params[i]!)));
+        const results = invoke(
+          store,
+          found.func,
+          args.map((bits, i) => fromBits(bits, type.params[i]!)),
+        );
         outcomes.push({ results: results.map(toBits) });
       } catch (error) {
         if (error instanceof OutOfFuel) break;

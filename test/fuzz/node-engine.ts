@@ -1,6 +1,13 @@
 // Runs generated modules on Node's own WebAssembly: the reference of the differential fuzzer.
 /// <reference lib="dom" />
-import { hashMemory, type FuzzCall, type FuzzEngine, type FuzzOutcome, type InstantiationFailure, type Observation } from './engine.js';
+import {
+  hashMemory,
+  type FuzzCall,
+  type FuzzEngine,
+  type FuzzOutcome,
+  type InstantiationFailure,
+  type Observation,
+} from './engine.js';
 import { F32, F64, I64, type GeneratedModule, type NumType } from './generate.js';
 
 const view = new DataView(new ArrayBuffer(8));
@@ -61,7 +68,9 @@ export class NodeEngine implements FuzzEngine {
       try {
         const call = exports[`f${func}`] as (...a: unknown[]) => unknown;
         const result = call(...args.map((bits, i) => toJs(bits, type.params[i]!)));
-        const list = (type.results.length === 0 ? [] : type.results.length === 1 ? [result] : result) as (number | bigint)[];
+        const list = (type.results.length === 0 ? [] : type.results.length === 1 ? [result] : result) as (
+          number | bigint
+        )[];
         outcomes.push({ results: list.map((v, i) => toBits(v, type.results[i]!)) });
       } catch (error) {
         const trap = trapClass(error);

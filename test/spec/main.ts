@@ -37,7 +37,9 @@ async function runTask(task: Task): Promise<Report> {
 function scriptsBelow(path: string): string[] {
   if (statSync(path).isFile()) return [path];
   return readdirSync(path, { withFileTypes: true })
-    .flatMap((e) => (e.isDirectory() ? scriptsBelow(join(path, e.name)) : e.name.endsWith('.wast') ? [join(path, e.name)] : []))
+    .flatMap((e) =>
+      e.isDirectory() ? scriptsBelow(join(path, e.name)) : e.name.endsWith('.wast') ? [join(path, e.name)] : [],
+    )
     .sort();
 }
 
@@ -53,7 +55,9 @@ function runAll(tasks: readonly Task[], jobs: number, onReport: (report: Report)
     let next = 0;
     let running = 0;
     const startWorker = (): void => {
-      const child = fork(fileURLToPath(import.meta.url), ['--worker'], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+      const child = fork(fileURLToPath(import.meta.url), ['--worker'], {
+        stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      });
       let current: Task | undefined;
       running++;
       const feed = (): void => {
@@ -88,10 +92,20 @@ function tally(verdicts: readonly Verdict[]): Record<Verdict['result'], number> 
 
 async function main(): Promise<void> {
   const argv = await yargs(hideBin(process.argv))
-    .usage('npm run spec -- [options]\n\nRuns WebAssembly spec scripts through compiled code in the simulator and the IR interpreter.')
+    .usage(
+      'npm run spec -- [options]\n\nRuns WebAssembly spec scripts through compiled code in the simulator and the IR interpreter.',
+    )
     .option('suite', { type: 'string', array: true, describe: 'directory of .wast files (searched below), or a file' })
-    .option('executor', { choices: [...EXECUTORS, 'both'] as const, default: 'both' as const, describe: 'what runs the code' })
-    .option('level', { choices: ['0', '1', '2', 's'], default: '2', describe: 'optimisation level of the compiled code' })
+    .option('executor', {
+      choices: [...EXECUTORS, 'both'] as const,
+      default: 'both' as const,
+      describe: 'what runs the code',
+    })
+    .option('level', {
+      choices: ['0', '1', '2', 's'],
+      default: '2',
+      describe: 'optimisation level of the compiled code',
+    })
     .option('filter', { type: 'string', describe: 'only files whose path contains this' })
     .option('jobs', { type: 'number', default: availableParallelism(), describe: 'processes' })
     .option('json', { type: 'boolean', default: false, describe: 'one JSON object instead of text' })
@@ -107,7 +121,9 @@ async function main(): Promise<void> {
     }
   }
   const files = suites
-    .flatMap((s) => scriptsBelow(s).map((file) => ({ file, name: relative(statSync(s).isFile() ? dirname(s) : s, file) })))
+    .flatMap((s) =>
+      scriptsBelow(s).map((file) => ({ file, name: relative(statSync(s).isFile() ? dirname(s) : s, file) })),
+    )
     .filter(({ file }) => argv.filter === undefined || file.includes(argv.filter));
   const nameOf = new Map(files.map(({ file, name }) => [file, name]));
   const executors = argv.executor === 'both' ? EXECUTORS : [argv.executor];

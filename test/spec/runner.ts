@@ -151,11 +151,15 @@ export class ScriptRunner {
         if (command.kind === 'assert_malformed' && command.module.kind !== 'binary')
           throw new Skip('text format: no parser of ours');
         const superseded = SUPERSEDED.has(command.text);
-        this.instantiationFault(command.module, (e) => {
-          if (superseded && e instanceof DiagnosticError && e.code.startsWith('W4')) return SUPERSEDED_MESSAGE;
-          // Malformed or invalid: which of the two depends on the order of checks, which the suites themselves change.
-          return e instanceof DiagnosticError && /^W[12]/.test(e.code) ? e.message : undefined;
-        }, superseded ? SUPERSEDED_MESSAGE : undefined);
+        this.instantiationFault(
+          command.module,
+          (e) => {
+            if (superseded && e instanceof DiagnosticError && e.code.startsWith('W4')) return SUPERSEDED_MESSAGE;
+            // Malformed or invalid: which of the two depends on the order of checks, which the suites themselves change.
+            return e instanceof DiagnosticError && /^W[12]/.test(e.code) ? e.message : undefined;
+          },
+          superseded ? SUPERSEDED_MESSAGE : undefined,
+        );
         return true;
       }
       case 'unknown':

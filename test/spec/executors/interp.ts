@@ -38,7 +38,13 @@ export class InterpExecutor implements Executor {
     this.store = new Store();
     this.store.maxDepth = 2_000;
     this.registered = new Map();
-    const converted = convert({ kind: 'text', text: SPECTEST_WAT, bytes: new Uint8Array(), id: undefined, definition: false });
+    const converted = convert({
+      kind: 'text',
+      text: SPECTEST_WAT,
+      bytes: new Uint8Array(),
+      id: undefined,
+      definition: false,
+    });
     if (!converted.ok) throw new Error(converted.reason);
     this.register('spectest', this.instantiate(converted.bytes));
   }
