@@ -49,6 +49,13 @@ function offsetText(layout: Layout): string {
   return lines.join('\n') + '\n';
 }
 
+/** Enumerators for the assembler, which knows no enum. */
+function defineText(prefix: string, values: Readonly<Record<string, number>>): string {
+  return Object.entries(values)
+    .map(([name, value]) => `#define ${prefix}_${upperSnake(name)} ${value}\n`)
+    .join('');
+}
+
 /** Text of `firmware/include/wasm_abi.h`. Offsets are asserted on targets with 32-bit pointers only. */
 export function emitAbiHeader(): string {
   const messages = TRAP_MESSAGES.map((text) => `  "${text}", \\`);
@@ -70,7 +77,9 @@ export function emitAbiHeader(): string {
     '/* end of WASM_TRAP_MESSAGES */',
     '',
     offsetText(EXCEPTION_FRAME),
-    '#ifndef __ASSEMBLER__',
+    '#ifdef __ASSEMBLER__',
+    defineText('TRAP', TrapCode),
+    '#else',
     '#include <stddef.h>',
     '#include <stdint.h>',
     '',
