@@ -1,6 +1,7 @@
 // The `.wasm.info` section of an object, as JSON bytes. Takes the module and its compiled functions; the contract is
 // compiler/abi/object-info.ts.
 import type { ObjectExportInfo, ObjectInfo } from '../../compiler/abi/object-info.js';
+import { globalTypeText, memoryTypeText, tableTypeText } from '../../compiler/abi/extern-type.js';
 import { signatureText } from '../../compiler/abi/signature-id.js';
 import { exportSymbol, importSymbol } from '../../compiler/abi/symbols.js';
 import type { ImportRef, IrModule } from '../../compiler/ir/module.js';
@@ -51,17 +52,27 @@ function exportInfo(ir: IrModule, entry: IrModule['exports'][number], symbols: r
       ? { ...base, symbol, signature, target: symbols[index]! }
       : { ...base, symbol, signature };
   }
-  const lists = { memory: ir.memories, table: ir.tables, global: ir.globals } as const;
   // ELF cannot alias an undefined symbol: an import exported again keeps the provider's name.
-  const from = lists[kind][index]!.import;
-  return { ...base, symbol: from === null ? exportSymbol(ir.name, name) : importSymbol(from) };
+  const from = { memory: ir.memories, table: ir.tables, global: ir.globals }[kind][index]!.import;
+  const symbol = from === null ? exportSymbol(ir.name, name) : importSymbol(from);
+  return { ...base, symbol, type: typeText(ir, kind, index) };
+}
+
+function typeText(ir: IrModule, kind: 'memory' | 'table' | 'global', index: number): string {
+  if (kind === 'memory') return memoryTypeText(ir.memories[index]!);
+  return kind === 'table' ? tableTypeText(ir.tables[index]!) : globalTypeText(ir.globals[index]!);
 }
 
 function importInfo(ir: IrModule): ObjectInfo['imports'] {
-  const list = (decls: readonly { readonly import: ImportRef | null }[], kind: 'memory' | 'table' | 'global') =>
-    decls.flatMap(({ import: from }) =>
-      from === null ? [] : [{ symbol: importSymbol(from), module: from.module, name: from.name, kind }],
-    );
+  const list = (
+    decls: readonly { readonly import: ImportRef | null; readonly index: number }[],
+    kind: 'memory' | 'table' | 'global',
+  ) =>
+    decls.flatMap(({ import: from, index }) => {
+      if (from === null) return [];
+      const symbol = importSymbol(from);
+      return [{ symbol, module: from.module, name: from.name, kind, type: typeText(ir, kind, index) }];
+    });
   const funcs = ir.funcs.flatMap(({ import: from, signature }) =>
     from === null
       ? []

@@ -38,6 +38,10 @@ const CODE_FLASH_OFFSET = 0x100000;
 const CODE: AddressRange = { base: 0x400d0000, end: 0x400d0000 + 0x2f0000 };
 const PAGE = 0x10000;
 const PRO_MMU_TABLE = 0x3ff10000;
+const PRO_CACHE_CTRL = 0x3ff00040;
+const PRO_CACHE_ENABLE = 1 << 3;
+const PRO_CACHE_CTRL1 = 0x3ff00044;
+const PRO_CACHE_MASK_IRAM0 = 1 << 0;
 /** Entry of the first IROM page of CODE in the MMU table. */
 const FIRST_MMU_ENTRY = 77;
 /** The module pointer array lives at the start of the external memory. */
@@ -94,10 +98,18 @@ export class SlotDevice {
     this.moduleCount = 0;
     const booted = this.device.boot();
     if (booted.ending.kind !== 'returned') throw new InternalError(`the runtime did not boot: ${booted.ending.kind}`);
+    this.mapCode();
+  }
+
+  /** What the firmware does for an image with code in flash. */
+  private mapCode(): void {
+    const { bus } = this.machine;
     const pages = (CODE.end - CODE.base) / PAGE;
     for (let i = 0; i < pages; i++) {
-      this.machine.bus.store32(PRO_MMU_TABLE + 4 * (FIRST_MMU_ENTRY + i), CODE_FLASH_OFFSET / PAGE + i);
+      bus.store32(PRO_MMU_TABLE + 4 * (FIRST_MMU_ENTRY + i), CODE_FLASH_OFFSET / PAGE + i);
     }
+    bus.store32(PRO_CACHE_CTRL1, bus.load32(PRO_CACHE_CTRL1) & ~PRO_CACHE_MASK_IRAM0);
+    bus.store32(PRO_CACHE_CTRL, bus.load32(PRO_CACHE_CTRL) | PRO_CACHE_ENABLE);
   }
 
   /**
