@@ -166,7 +166,7 @@ class Writer {
     if (rowOf(op).size === 3) bytes[pc + 2] = word >> 16;
   }
 
-  /** All sites, in code order. */
+  /** All sites, in code order; where a return address is itself a trapping instruction, the trap comes first. */
   sites(): Site[] {
     const { buffer, layout, entry } = this;
     const sites: Site[] = buffer.sites.map(({ item, after, code, loc }) => ({
@@ -178,6 +178,6 @@ class Writer {
       const stub = layout.stubOffsets[s]!;
       sites.push({ offset: entry + (stub >= 0 ? stub : layout.offsets[item]! + 3), code, wasmOffset: loc });
     });
-    return sites.sort((a, b) => a.offset - b.offset);
+    return sites.sort((a, b) => a.offset - b.offset || a.code - b.code);
   }
 }
