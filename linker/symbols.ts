@@ -1,6 +1,7 @@
 // Takes objects, gives for every symbol of every object the definition it means, and the sections that the roots reach.
 // Knows the rules of global, weak and local binding; refuses to know addresses.
 import type { ObjectInfo } from '../compiler/abi/object-info.js';
+import { exportSymbol } from '../compiler/abi/symbols.js';
 import { externTypeMatches } from '../compiler/abi/extern-type.js';
 import { DiagnosticError } from '../compiler/diagnostics.js';
 import type { InputObject, InputSection, InputSymbol, SymbolType } from './object.js';
@@ -51,13 +52,26 @@ export function resolveSymbols(objects: readonly InputObject[], options: Resolve
       globals.set(symbol.name, define(symbol, object));
     }
   }
+  const aliases = reexports(objects);
   const bySymbol = new Map<InputObject, (Definition | null)[]>();
   for (const object of objects) {
     const definitions: (Definition | null)[] = [];
-    for (const symbol of object.symbols) definitions.push(bind(symbol, object, globals, options));
+    for (const symbol of object.symbols) definitions.push(bind(symbol, object, globals, aliases, options));
     bySymbol.set(object, definitions);
   }
   return { globals, bySymbol };
+}
+
+/** A module that exports what it imports has no symbol of its own for it: `b.mem` -> `a.mem`. */
+function reexports(objects: readonly InputObject[]): Map<string, string> {
+  const aliases = new Map<string, string>();
+  for (const { info } of objects) {
+    for (const { name, symbol } of info?.exports ?? []) {
+      const own = info === null ? symbol : exportSymbol(info.module, name);
+      if (own !== symbol) aliases.set(own, symbol);
+    }
+  }
+  return aliases;
 }
 
 function define(symbol: InputSymbol, object: InputObject): Definition {
@@ -81,16 +95,24 @@ function bind(
   symbol: InputSymbol,
   object: InputObject,
   globals: Map<string, Definition>,
+  aliases: ReadonlyMap<string, string>,
   options: ResolveOptions,
 ): Definition | null {
   if (symbol.binding === 'local') return symbol.place === 'undefined' ? null : define(symbol, object);
-  const global = globals.get(symbol.name);
-  if (global !== undefined) return global;
-  const external = options.externals?.get(symbol.name);
-  if (external !== undefined || options.isLinkerDefined(symbol.name)) {
-    const definition = absolute(symbol.name, external ?? 0, external === undefined);
-    globals.set(symbol.name, definition);
-    return definition;
+  let { name } = symbol;
+  // Chains end: each link names a module further up, and modules cannot import in a circle of re-exports.
+  for (let links = 0; links <= aliases.size; links++) {
+    const global = globals.get(name);
+    if (global !== undefined) return global;
+    const external = options.externals?.get(name);
+    if (external !== undefined || options.isLinkerDefined(name)) {
+      const definition = absolute(name, external ?? 0, external === undefined);
+      globals.set(name, definition);
+      return definition;
+    }
+    const next = aliases.get(name);
+    if (next === undefined) break;
+    name = next;
   }
   // An undefined weak reference is 0.
   return symbol.binding === 'weak' ? absolute(symbol.name, 0, false) : null;

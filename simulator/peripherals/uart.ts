@@ -16,6 +16,9 @@ const INT_TX_DONE = 1 << 14;
 const CONF0_TXFIFO_RST = 1 << 18;
 const CONF0_RXFIFO_RST = 1 << 17;
 
+/** So many looks at the status in a row, with nothing to see, are a program that waits for input. */
+const STARVING_POLLS = 16;
+
 /**
  * `instant`: a written byte leaves at once; `wire`: it takes its time at the programmed baud rate, so software sees the
  * FIFO fill up.
@@ -29,6 +32,9 @@ export class Uart extends RegisterBlock {
   private readonly incoming: number[] = [];
   private raw = 0;
   private sending = false;
+  private idlePolls = 0;
+  /** Called while software polls an empty receiver; may `push`. A host with blocking input reads it then. */
+  onStarved: (() => void) | undefined = undefined;
 
   constructor(
     private readonly host: PeripheralHost,
@@ -47,7 +53,7 @@ export class Uart extends RegisterBlock {
       0x10: { name: 'INT_CLR', write: (value) => this.clear(value) },
       // 115200 baud from the 40 MHz crystal, as the mask ROM leaves it.
       0x14: { name: 'CLKDIV', reset: 347 | (3 << 20) },
-      0x1c: { name: 'STATUS', writable: 0, read: () => this.rx.length | (this.tx.length << 16) },
+      0x1c: { name: 'STATUS', writable: 0, read: () => this.status() },
       0x20: { name: 'CONF0', reset: 0x800001c, write: (value) => this.configure(value) },
       0x24: { name: 'CONF1', reset: 0x6060, write: () => this.update() },
     });
@@ -89,7 +95,20 @@ export class Uart extends RegisterBlock {
     return Math.max(1, Math.round((ticks * this.host.cpuHz()) / this.host.apbHz()));
   }
 
+  private status(): number {
+    if (this.rx.length === 0 && this.tx.length === 0 && this.incoming.length === 0) {
+      if (++this.idlePolls >= STARVING_POLLS) {
+        this.idlePolls = 0;
+        this.onStarved?.();
+      }
+    } else {
+      this.idlePolls = 0;
+    }
+    return this.rx.length | (this.tx.length << 16);
+  }
+
   private send(byte: number): void {
+    this.idlePolls = 0;
     if (this.timing === 'instant') {
       this.console(byte);
       this.raw |= INT_TX_DONE;

@@ -1,0 +1,69 @@
+// `wasm-aot compile`: one Wasm file to a relocatable object, to assembly text or to IR text.
+import { compileModule } from '../../backend-xtensa/compile-module.js';
+import { frontendWithTraffic } from '../../compiler/driver.js';
+import { printModule } from '../../compiler/ir/print.js';
+import { readObject } from '../../linker/read-object.js';
+import { ExitCode } from '../exit-codes.js';
+import { displayName, Outputs, printJson, Progress, readInput } from '../io.js';
+import { listObject } from '../listing.js';
+import { compileOptions, jsonOption, toCompileOptions } from '../options.js';
+import type { CompileArgs } from '../options.js';
+import { defaultOutput } from '../paths.js';
+import type { Command } from './command.js';
+
+interface Args extends CompileArgs {
+  readonly input: string;
+  readonly output: string | undefined;
+  readonly emit: string;
+  readonly json: boolean;
+}
+
+const SUFFIX: Readonly<Record<string, string>> = { obj: '.o', asm: '.s', ir: '.ir' };
+
+export const compileCommand: Command<Args> = {
+  name: 'compile',
+  positionals: '<input>',
+  describe: 'compile one .wasm to a relocatable Xtensa object',
+  examples: [
+    ['$0 compile app.wasm -o app.o', 'object for any ELF linker'],
+    ['$0 compile app.wasm --emit asm -o -', 'assembly on standard output'],
+    ['$0 compile app.wasm -Os --cfi full', 'small code, return addresses checked'],
+    ['cat app.wasm | $0 compile - --name app -o app.o', 'from standard input'],
+  ],
+  options: (yargs) =>
+    jsonOption(compileOptions(yargs))
+      .positional('input', { describe: 'Wasm file, - for standard input', type: 'string', demandOption: true })
+      .option('output', {
+        alias: 'o',
+        describe: 'output file, - for standard output (default: input with .o, .s or .ir)',
+        type: 'string',
+        requiresArg: true,
+      })
+      .option('emit', {
+        describe: 'obj: ELF32 object; asm: listing of the final bytes; ir: optimised IR before lowering',
+        choices: ['obj', 'asm', 'ir'],
+        default: 'obj',
+      }) as never,
+  run: (args) => {
+    const bytes = readInput(args.input);
+    const file = displayName(args.input);
+    const output = args.output ?? defaultOutput(args.input, SUFFIX[args.emit]!);
+    const progress = new Progress();
+    progress.show(`compiling ${file}`);
+    const { ir } = frontendWithTraffic(bytes, { file, ...(args.name === undefined ? {} : { name: args.name }) });
+    const outputs = new Outputs();
+    let stats: object = {};
+    if (args.emit === 'ir') {
+      outputs.add(output, printModule(ir));
+    } else {
+      const compiled = compileModule(ir, toCompileOptions(args));
+      stats = compiled.stats;
+      const object = args.emit === 'obj' ? compiled.object : listObject(readObject(compiled.object, file, 'module'));
+      outputs.add(output, object);
+    }
+    progress.clear();
+    outputs.commit();
+    if (args.json && output !== '-') printJson({ input: file, output, wasmBytes: bytes.length, stats });
+    return ExitCode.Ok;
+  },
+};

@@ -1,0 +1,14 @@
+// Tells kinds of files by their first bytes. Knows nothing else of them.
+
+export function isElf(bytes: Uint8Array): boolean {
+  return bytes[0] === 0x7f && bytes[1] === 0x45 && bytes[2] === 0x4c && bytes[3] === 0x46;
+}
+
+/** e_type is not ET_REL. */
+export function isExecutableElf(bytes: Uint8Array): boolean {
+  return isElf(bytes) && (bytes[16] !== 1 || bytes[17] !== 0);
+}
+
+export function isWasm(bytes: Uint8Array): boolean {
+  return bytes[0] === 0 && bytes[1] === 0x61 && bytes[2] === 0x73 && bytes[3] === 0x6d;
+}
