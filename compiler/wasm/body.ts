@@ -13,7 +13,7 @@ import {
   refusedOpcode,
 } from './opcodes.js';
 import { ByteReader } from './reader.js';
-import { isRefType, ValType, valTypeName, type FuncType, type WasmModule } from './types.js';
+import { funcNames, isRefType, ValType, valTypeName, type FuncType, type WasmModule } from './types.js';
 import { isValType, readHeapType, readValType } from './value-types.js';
 
 /** Most locals of a function, parameters included: the limit of the WebAssembly JavaScript API. */
@@ -76,12 +76,8 @@ export class BodyReader {
       this.readBody(index, sink);
     } catch (error) {
       if (!(error instanceof DiagnosticError)) throw error;
-      const name = this.module.funcNames.get(index);
-      throw error.at({
-        section: 'code',
-        func: name === undefined ? { index } : { index, name },
-        offset: this.at,
-      });
+      const name = funcNames(this.module)[index]!;
+      throw error.at({ section: 'code', func: { index, name }, offset: this.at });
     }
   }
 
@@ -184,7 +180,7 @@ export class BodyReader {
             return;
           }
           if (frame.kind === Kind.If && !sameTypes(type.params, type.results)) {
-            throw this.fault('W201', 'type mismatch: if without else must leave its parameters');
+            throw this.fault('W201', 'if without else must leave its parameters');
           }
           this.depth--;
           this.frame = this.frames[this.depth]!;
@@ -263,8 +259,7 @@ export class BodyReader {
           this.pop(I32);
           const a = this.popAny();
           const b = this.popAny();
-          if (isRefType(a) || isRefType(b))
-            throw this.fault('W201', 'type mismatch: select of references needs a type');
+          if (isRefType(a) || isRefType(b)) throw this.fault('W201', 'select of references needs a type');
           if (a !== b && a !== Bottom && b !== Bottom) throw this.mismatch(a, b);
           const type = a === Bottom ? b : a;
           this.push(type);
@@ -563,7 +558,7 @@ export class BodyReader {
       if (checked.has(label)) continue;
       checked.add(label);
       const types = this.labelTypes(label);
-      if (types.length !== arity) throw this.fault('W201', 'type mismatch: br_table targets differ in arity');
+      if (types.length !== arity) throw this.fault('W201', 'br_table targets differ in arity');
       this.peekAll(types);
     }
     this.popAll(this.labelTypes(labels[count]!));
@@ -598,7 +593,7 @@ export class BodyReader {
   private callTable(): number {
     const table = this.index(this.module.tables.length, 'table');
     if (this.module.tables[table]!.refType !== FuncRef) {
-      throw this.fault('W201', 'type mismatch: indirect call through a table that is not of funcref');
+      throw this.fault('W201', 'indirect call through a table that is not of funcref');
     }
     this.pop(I32);
     return table;
@@ -642,7 +637,7 @@ export class BodyReader {
   private tailCall(type: FuncType): void {
     this.module.features.add('tail-call');
     if (!sameTypes(type.results, this.frames[0]!.type.results)) {
-      throw this.fault('W201', 'type mismatch: tail call must return what the function returns');
+      throw this.fault('W201', 'tail call must return what the function returns');
     }
     this.popAll(type.params);
   }
@@ -675,7 +670,7 @@ export class BodyReader {
   private closeStack(frame: Frame): void {
     this.popAll(frame.type.results);
     if (this.height !== frame.height) {
-      throw this.fault('W201', `type mismatch: ${this.height - frame.height} values left over at the end of the block`);
+      throw this.fault('W201', `${this.height - frame.height} values left over at the end of the block`);
     }
   }
 
@@ -691,7 +686,7 @@ export class BodyReader {
   private pop(expected: number): void {
     if (this.height === this.frame.height) {
       if (this.frame.unreachable) return;
-      throw this.fault('W201', `type mismatch: expected ${valTypeName(expected)}, but the stack is empty`);
+      throw this.fault('W201', `expected ${valTypeName(expected)}, but the stack is empty`);
     }
     const actual = this.types[--this.height]!;
     if (actual !== expected && actual !== Bottom && expected !== Bottom) throw this.mismatch(expected, actual);
@@ -700,7 +695,7 @@ export class BodyReader {
   private popAny(): number {
     if (this.height === this.frame.height) {
       if (this.frame.unreachable) return Bottom;
-      throw this.fault('W201', 'type mismatch: expected a value, but the stack is empty');
+      throw this.fault('W201', 'expected a value, but the stack is empty');
     }
     return this.types[--this.height]!;
   }
@@ -726,7 +721,7 @@ export class BodyReader {
     for (let i = types.length - 1; i >= 0; i--) {
       if (at === frame.height) {
         if (frame.unreachable) return;
-        throw this.fault('W201', `type mismatch: expected ${valTypeName(types[i]!)}, but the stack is empty`);
+        throw this.fault('W201', `expected ${valTypeName(types[i]!)}, but the stack is empty`);
       }
       const actual = this.types[--at]!;
       if (actual !== types[i]! && actual !== Bottom) throw this.mismatch(types[i]!, actual);
@@ -742,7 +737,7 @@ export class BodyReader {
   }
 
   private mismatch(expected: number, actual: number): DiagnosticError {
-    return this.fault('W201', `type mismatch: expected ${valTypeName(expected)}, found ${valTypeName(actual)}`);
+    return this.fault('W201', `expected ${valTypeName(expected)}, found ${valTypeName(actual)}`);
   }
 
   private sameRef(a: number, b: number): void {

@@ -58,7 +58,7 @@ function checkConst(m: WasmModule, expr: ConstExpr, type: number, section: strin
         m.features.add('extended-const');
         const operand = OPERAND_TYPE[opcode]!;
         if (stack.pop() !== operand || stack.pop() !== operand) {
-          throw fault('W201', `type mismatch: expected two ${valTypeName(operand)} operands`, offset, section);
+          throw fault('W201', `expected two ${valTypeName(operand)} operands`, offset, section);
         }
         stack.push(operand);
       }
@@ -66,7 +66,7 @@ function checkConst(m: WasmModule, expr: ConstExpr, type: number, section: strin
   }
   if (stack.length !== 1 || stack[0] !== type) {
     const found = stack.map(valTypeName).join(', ');
-    throw fault('W201', `type mismatch: expected ${valTypeName(type)}, found (${found})`, expr.offset, section);
+    throw fault('W201', `expected ${valTypeName(type)}, found (${found})`, expr.offset, section);
   }
 }
 
@@ -127,7 +127,7 @@ function checkSegments(m: WasmModule, declared: Uint8Array): void {
       const table = m.tables[elem.table];
       if (table === undefined) throw fault('W202', `unknown table ${elem.table}`, offset, 'element');
       if (table.refType !== refType) {
-        const text = `type mismatch: ${valTypeName(refType)} segment for a table of ${valTypeName(table.refType)}`;
+        const text = `${valTypeName(refType)} segment for a table of ${valTypeName(table.refType)}`;
         throw fault('W201', text, offset, 'element');
       }
       checkConst(m, place, ValType.I32, 'element', declared);
