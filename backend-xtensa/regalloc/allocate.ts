@@ -17,6 +17,7 @@ import { computeLiveness } from './liveness.js';
 import { Occupancy } from './occupancy.js';
 import { flatten, type Problem } from './problem.js';
 import { Resolver } from './resolve.js';
+import { planSpills } from './spill-plan.js';
 
 /** What the cost of a use counts if the value can be recomputed instead of reloaded: no store, and no memory access. */
 const REMAT_FACTOR = 0.5;
@@ -44,12 +45,12 @@ function writtenRegisters(p: Problem, resolver: Resolver): Set<PReg> {
 export const allocate: Allocate = (input: RegallocInput): RegallocOutput => {
   const p = flatten(input);
   const live = computeLiveness(p);
-  const joined = coalesce(p, live);
+  const occupancy = new Occupancy(p, live.segments);
+  const joined = coalesce(p, live, planSpills(p, live, occupancy));
   const set = new BundleSet(joined.bundles, live.segments, live.uses, (v) =>
     p.defInst[v]! >= 0 && input.rematToken(v) >= 0 ? REMAT_FACTOR : 1,
   );
-  const occupancy = new Occupancy(p, live.segments);
-  const assigner = new Assigner(p, live, joined, set, occupancy);
+  const assigner = new Assigner(p, joined, set, occupancy);
   assigner.run();
   const resolver = new Resolver(p, live, joined, set, occupancy);
   resolver.run();

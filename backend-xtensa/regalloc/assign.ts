@@ -6,7 +6,6 @@ import { InternalError } from '../../compiler/diagnostics.js';
 import type { RegisterClass } from './api.js';
 import type { BundleSet } from './bundles.js';
 import type { Coalesced } from './coalesce.js';
-import type { LiveRanges } from './liveness.js';
 import type { Occupancy } from './occupancy.js';
 import type { Problem } from './problem.js';
 import { BundleQueue } from './queue.js';
@@ -35,7 +34,6 @@ export class Assigner {
 
   constructor(
     private readonly p: Problem,
-    private readonly live: LiveRanges,
     private readonly joined: Coalesced,
     private readonly set: BundleSet,
     private readonly occupancy: Occupancy,
@@ -118,7 +116,7 @@ export class Assigner {
 
   /** Collects in `hinted` the registers that would save moves, best first. */
   private collectHints(bundle: Bundle): void {
-    const { set, joined, live } = this;
+    const { set, joined } = this;
     const { uses, segments, bundles } = set;
     for (const preg of this.hinted) this.hintScore[preg] = 0;
     this.hinted.length = 0;
@@ -130,8 +128,7 @@ export class Assigner {
     for (let s = bundle.firstSegment; s !== NIL && budget > 0; s = segments.next[s]!) {
       for (let a = joined.affinityHead[segments.vreg[s]!]!; a !== NIL; a = joined.affinityNext[a]!) {
         if (--budget <= 0) break;
-        const segment = live.firstSegment[joined.affinityOther[a]!]!;
-        const other = bundles[segments.bundle[segment]!]!;
+        const other = bundles[segments.bundle[joined.affinitySegment[a]!]!]!;
         if (other.state === BundleState.InRegister && other !== bundle) this.scoreHint(bundle, other.preg, 0.5);
       }
     }

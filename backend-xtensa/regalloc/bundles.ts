@@ -20,6 +20,7 @@ export class BundleSet {
     this.memory = new Bundle(bundles.length, 0);
     this.memory.state = BundleState.InMemory;
     bundles.push(this.memory);
+    for (let s = 0; s < segments.count; s++) if (segments.bundle[s] === NIL) segments.bundle[s] = this.memory.id;
   }
 
   create(classIndex: number, hint: number): Bundle {

@@ -6,8 +6,10 @@
 // of interpreter loops) get a bitmap over positions, so that joining n values is not quadratic in n.
 import { ConstraintKind } from './api.js';
 import type { LiveRanges } from './liveness.js';
-import { constraintOf, OP_DEF, type Problem } from './problem.js';
+import { Pieces } from './pieces.js';
+import { blockFrom, blockTo, constraintOf, OP_DEF, type Problem } from './problem.js';
 import { Bundle, NIL, type SegmentPool } from './ranges.js';
+import type { SpillPlan } from './spill-plan.js';
 
 /** Above this number of segments a bundle is kept as bitmap plus unsorted chain. */
 const SMALL = 24;
@@ -19,10 +21,10 @@ export interface Coalesced {
   readonly bundles: Bundle[];
   /** Representative of the values that share a stack slot, per vreg. */
   readonly home: Int32Array;
-  /** Joins that did not come about, as hints: list per vreg of the other vreg. */
+  /** Joins that did not come about, as hints: list per vreg of a segment of the other value. */
   readonly affinityHead: Int32Array;
   readonly affinityNext: Int32Array;
-  readonly affinityOther: Int32Array;
+  readonly affinitySegment: Int32Array;
   readonly joins: number;
 }
 
@@ -34,13 +36,19 @@ class Joiner {
   /** Members of a set as a chain of vregs. */
   readonly memberNext: Int32Array;
   readonly memberTail: Int32Array;
+  /** Links of the lists; the pool's own are left alone. */
+  readonly next: Int32Array;
+  /** First segment per set; sorted unless the set has a bitmap. */
+  readonly head: Int32Array;
   constructor(
     private readonly p: Problem,
     private readonly pool: SegmentPool,
-    /** First segment per set; sorted unless the set has a bitmap. */
-    readonly head: Int32Array,
+    heads: ArrayLike<number>,
+    n: number,
   ) {
-    const n = p.vregCount;
+    const head = Int32Array.from(heads);
+    this.head = head;
+    this.next = pool.next.slice(0, pool.count);
     this.parent = new Int32Array(n);
     this.count = new Int32Array(n);
     this.tail = new Int32Array(n);
@@ -52,7 +60,7 @@ class Joiner {
       this.memberTail[v] = v;
       let count = 0;
       let last = NIL;
-      for (let s = head[v]!; s !== NIL; s = pool.next[s]!) {
+      for (let s = head[v]!; s !== NIL; s = this.next[s]!) {
         last = s;
         count++;
       }
@@ -74,7 +82,7 @@ class Joiner {
   private makeBits(root: number): Uint32Array {
     const bits = new Uint32Array((this.p.slotCount >> 4) + 1);
     const { pool } = this;
-    for (let s = this.head[root]!; s !== NIL; s = pool.next[s]!) {
+    for (let s = this.head[root]!; s !== NIL; s = this.next[s]!) {
       const from = pool.from[s]!;
       const to = pool.to[s]!;
       const first = from >>> 5;
@@ -95,8 +103,8 @@ class Joiner {
     let s = this.head[a]!;
     let t = this.head[b]!;
     while (s !== NIL && t !== NIL) {
-      if (pool.to[s]! <= pool.from[t]!) s = pool.next[s]!;
-      else if (pool.to[t]! <= pool.from[s]!) t = pool.next[t]!;
+      if (pool.to[s]! <= pool.from[t]!) s = this.next[s]!;
+      else if (pool.to[t]! <= pool.from[s]!) t = this.next[t]!;
       else return true;
     }
     return false;
@@ -104,7 +112,7 @@ class Joiner {
 
   private overlapBits(bits: Uint32Array, small: number): boolean {
     const { pool } = this;
-    for (let s = this.head[small]!; s !== NIL; s = pool.next[s]!) {
+    for (let s = this.head[small]!; s !== NIL; s = this.next[s]!) {
       const from = pool.from[s]!;
       const to = pool.to[s]!;
       const first = from >>> 5;
@@ -139,13 +147,13 @@ class Joiner {
       let take: number;
       if (t === NIL || (s !== NIL && pool.from[s]! < pool.from[t]!)) {
         take = s;
-        s = pool.next[s]!;
+        s = this.next[s]!;
       } else {
         take = t;
-        t = pool.next[t]!;
+        t = this.next[t]!;
       }
       if (last === NIL) first = take;
-      else pool.next[last] = take;
+      else this.next[last] = take;
       last = take;
     }
     this.head[a] = first;
@@ -165,7 +173,7 @@ class Joiner {
       const y = this.bits[b] ?? this.makeBits(b);
       for (let k = 0; k < x.length; k++) x[k]! |= y[k]!;
       this.bits[b] = undefined;
-      this.pool.next[this.tail[a]!] = this.head[b]!;
+      this.next[this.tail[a]!] = this.head[b]!;
       this.tail[a] = this.tail[b]!;
     }
     this.count[a] = count;
@@ -176,7 +184,7 @@ class Joiner {
   }
 }
 
-/** Pairs that want one register, grouped by weight. */
+/** Pairs of places that want one register, grouped by weight: (vreg, position) twice. */
 function candidates(p: Problem): Map<number, number[]> {
   const groups = new Map<number, number[]>();
   const { input, opStart, opVReg, opFlags, opFixed } = p;
@@ -184,14 +192,17 @@ function candidates(p: Problem): Map<number, number[]> {
     const weight = p.blockWeight[b]!;
     let group = groups.get(weight);
     if (group === undefined) groups.set(weight, (group = []));
-    const succs = input.blockSuccs(b);
+    const succs = p.succs[b]!;
+    const end = blockTo(p, b) - 1;
     for (let s = 0; s < succs.length; s++) {
       const args = input.edgeArgs(b, s);
       if (args.length === 0) continue;
       const params = input.blockParams(succs[s]!);
-      for (let k = 0; k < args.length; k++) group.push(params[k]!, args[k]!);
+      const start = blockFrom(p, succs[s]!);
+      for (let k = 0; k < args.length; k++) group.push(params[k]!, start, args[k]!, end);
     }
     for (let i = p.blockFirst[b]!; i < p.blockFirst[b + 1]!; i++) {
+      const early = 2 * (i + b + 1);
       if (input.isMove(i)) {
         let def = NIL;
         let use = NIL;
@@ -199,12 +210,12 @@ function candidates(p: Problem): Map<number, number[]> {
           if ((opFlags[k]! & OP_DEF) !== 0) def = opVReg[k]!;
           else use = opVReg[k]!;
         }
-        group.push(def, use);
+        group.push(def, early + 1, use, early);
         continue;
       }
       for (let k = opStart[i]!; k < opStart[i + 1]!; k++) {
         if (constraintOf(opFlags[k]!) === ConstraintKind.Reuse) {
-          group.push(opVReg[k]!, opVReg[opStart[i]! + opFixed[k]!]!);
+          group.push(opVReg[k]!, early + 1, opVReg[opStart[i]! + opFixed[k]!]!, early - 1);
         }
       }
     }
@@ -212,68 +223,90 @@ function candidates(p: Problem): Map<number, number[]> {
   return groups;
 }
 
-export function coalesce(p: Problem, live: LiveRanges): Coalesced {
-  const { segments, uses, firstSegment, firstUse } = live;
-  const joiner = new Joiner(p, segments, firstSegment);
+/** Which values may share a stack slot: as by joining whole values, wherever they are in registers. */
+function homes(p: Problem, live: LiveRanges, groups: ReadonlyMap<number, readonly number[]>): Int32Array {
+  const joiner = new Joiner(p, live.segments, live.firstSegment, p.vregCount);
+  for (const weight of [...groups.keys()].sort((a, b) => b - a)) {
+    const group = groups.get(weight)!;
+    for (let k = 0; k < group.length; k += 4) {
+      const a = group[k]!;
+      const b = group[k + 2]!;
+      if (live.firstSegment[a] === NIL || live.firstSegment[b] === NIL || p.vregClass[a] !== p.vregClass[b]) continue;
+      joiner.join(a, b);
+    }
+  }
+  const home = new Int32Array(p.vregCount);
+  for (let v = 0; v < p.vregCount; v++) home[v] = joiner.find(v);
+  return home;
+}
+
+export function coalesce(p: Problem, live: LiveRanges, plan: SpillPlan | undefined): Coalesced {
+  const { segments, uses } = live;
   const groups = candidates(p);
+  const home = plan === undefined ? undefined : homes(p, live, groups);
+  const pieces = new Pieces(p, live, plan);
+  const joiner = new Joiner(p, segments, pieces.firstSegment, pieces.count);
   const weights = [...groups.keys()].sort((a, b) => b - a);
   const affinityHead = new Int32Array(p.vregCount).fill(NIL);
   const next: number[] = [];
   const other: number[] = [];
+  const hint = (v: number, segment: number): void => {
+    next.push(affinityHead[v]!);
+    affinityHead[v] = other.length;
+    other.push(segment);
+  };
   let joins = 0;
   for (const weight of weights) {
     const group = groups.get(weight)!;
-    for (let k = 0; k < group.length; k += 2) {
-      const a = group[k]!;
-      const b = group[k + 1]!;
-      if (firstSegment[a] === NIL || firstSegment[b] === NIL || p.vregClass[a] !== p.vregClass[b]) continue;
+    for (let k = 0; k < group.length; k += 4) {
+      const v = group[k]!;
+      const w = group[k + 2]!;
+      const a = pieces.at(v, group[k + 1]!);
+      const b = pieces.at(w, group[k + 3]!);
+      if (a === NIL || b === NIL || p.vregClass[v] !== p.vregClass[w]) continue;
+      if (pieces.firstSegment[a] === NIL || pieces.firstSegment[b] === NIL) continue;
       if (weight >= COLD && joiner.join(a, b)) {
         joins++;
         continue;
       }
-      next.push(affinityHead[a]!);
-      affinityHead[a] = other.length;
-      other.push(b);
-      next.push(affinityHead[b]!);
-      affinityHead[b] = other.length;
-      other.push(a);
+      hint(v, pieces.firstSegment[b]!);
+      hint(w, pieces.firstSegment[a]!);
     }
   }
   const bundles: Bundle[] = [];
-  const home = new Int32Array(p.vregCount);
-  let scratch: number[] = [];
-  for (let v = 0; v < p.vregCount; v++) {
-    home[v] = joiner.find(v);
-    if (home[v] !== v || joiner.head[v] === NIL) continue;
-    const bundle = new Bundle(bundles.length, p.vregClass[v]!);
+  for (let v = 0; v < pieces.count; v++) {
+    if (joiner.find(v) !== v || joiner.head[v] === NIL) continue;
+    const bundle = new Bundle(bundles.length, p.vregClass[pieces.vreg[v]!]!);
     bundles.push(bundle);
+    bundle.firstSegment = joiner.head[v]!;
     if (joiner.bits[v] !== undefined) {
-      scratch = [];
-      for (let s = joiner.head[v]!; s !== NIL; s = segments.next[s]!) scratch.push(s);
+      const list: number[] = [];
+      for (let s = joiner.head[v]!; s !== NIL; s = joiner.next[s]!) list.push(s);
       const { from } = segments;
-      scratch.sort((a, b) => from[a]! - from[b]!);
-      for (let k = 0; k < scratch.length; k++) segments.next[scratch[k]!] = scratch[k + 1] ?? NIL;
-      bundle.firstSegment = scratch[0]!;
-    } else bundle.firstSegment = joiner.head[v]!;
-    for (let s = bundle.firstSegment; s !== NIL; s = segments.next[s]!) segments.bundle[s] = bundle.id;
-    if (joiner.memberNext[v] === NIL) bundle.firstUse = firstUse[v]!;
-    else {
-      scratch = [];
+      list.sort((a, b) => from[a]! - from[b]!);
+      for (let k = 0; k < list.length; k++) joiner.next[list[k]!] = list[k + 1] ?? NIL;
+      bundle.firstSegment = list[0]!;
+    }
+    for (let s = bundle.firstSegment; s !== NIL; s = joiner.next[s]!) segments.bundle[s] = bundle.id;
+    bundle.firstUse = pieces.firstUse[v]!;
+    if (joiner.memberNext[v] !== NIL) {
+      const list: number[] = [];
       for (let m: number = v; m !== NIL; m = joiner.memberNext[m]!) {
-        for (let u = firstUse[m]!; u !== NIL; u = uses.next[u]!) scratch.push(u);
+        for (let u = pieces.firstUse[m]!; u !== NIL; u = uses.next[u]!) list.push(u);
       }
       const { from } = uses;
-      scratch.sort((a, b) => from[a]! - from[b]!);
-      for (let k = 0; k < scratch.length; k++) uses.next[scratch[k]!] = scratch[k + 1] ?? NIL;
-      bundle.firstUse = scratch[0] ?? NIL;
+      list.sort((a, b) => from[a]! - from[b]!);
+      for (let k = 0; k < list.length; k++) uses.next[list[k]!] = list[k + 1] ?? NIL;
+      bundle.firstUse = list[0] ?? NIL;
     }
   }
+  segments.next.set(joiner.next);
   return {
     bundles,
-    home,
+    home: home ?? Int32Array.from({ length: p.vregCount }, (_, v) => joiner.find(v)),
     affinityHead,
     affinityNext: Int32Array.from(next),
-    affinityOther: Int32Array.from(other),
+    affinitySegment: Int32Array.from(other),
     joins,
   };
 }

@@ -22,6 +22,10 @@ export interface LiveRanges {
   readonly liveOutHead: Int32Array;
   readonly liveOutNext: Int32Array;
   readonly liveOutVReg: Int32Array;
+  /** Values live into block b (without its parameters), likewise. */
+  readonly liveInHead: Int32Array;
+  readonly liveInNext: Int32Array;
+  readonly liveInVReg: Int32Array;
 }
 
 /** Lists of small integers, one per key. */
@@ -60,7 +64,7 @@ function usingBlocks(p: Problem): Lists {
       seen[v] = b;
       lists.push(v, 2 * b);
     }
-    const succs = input.blockSuccs(b);
+    const succs = p.succs[b]!;
     for (let s = 0; s < succs.length; s++) {
       for (const v of input.edgeArgs(b, s)) {
         if (seenOut[v] === b) continue;
@@ -73,13 +77,14 @@ function usingBlocks(p: Problem): Lists {
   return lists;
 }
 
-/** Live-out lists by exploring upwards from the uses. */
-function liveOuts(p: Problem): Lists {
+/** Live-out and live-in lists by exploring upwards from the uses. */
+function liveSets(p: Problem): { out: Lists; into: Lists } {
   const out = new Lists(p.blockCount);
+  const into = new Lists(p.blockCount);
   const using = usingBlocks(p);
   const stampIn = new Int32Array(p.blockCount).fill(NIL);
   const stampOut = new Int32Array(p.blockCount).fill(NIL);
-  const { defBlock, input } = p;
+  const { defBlock } = p;
   let stack = new Int32Array(64);
   for (let v = 0; v < p.vregCount; v++) {
     let depth = 0;
@@ -96,13 +101,14 @@ function liveOuts(p: Problem): Lists {
       }
       if (stampIn[b] !== v) {
         stampIn[b] = v;
+        into.push(b, v);
         stack = roomI32(stack, depth);
         stack[depth++] = b;
       }
       while (depth > 0) {
         const at = stack[--depth]!;
         if (at === 0) throw new InternalError(`v${v}: a use is not dominated by the def`);
-        const preds = input.blockPreds(at);
+        const preds = p.preds[at]!;
         for (let k = 0; k < preds.length; k++) {
           const pred = preds[k]!;
           if (stampOut[pred] === v) continue;
@@ -110,6 +116,7 @@ function liveOuts(p: Problem): Lists {
           out.push(pred, v);
           if (pred !== home && stampIn[pred] !== v) {
             stampIn[pred] = v;
+            into.push(pred, v);
             stack = roomI32(stack, depth);
             stack[depth++] = pred;
           }
@@ -117,11 +124,11 @@ function liveOuts(p: Problem): Lists {
       }
     }
   }
-  return out;
+  return { out, into };
 }
 
 /** True if an operand with these flags is read by a move before the instruction, not by the instruction itself. */
-const isMovedUse = (flags: number): boolean =>
+export const isMovedUse = (flags: number): boolean =>
   (flags & OP_REUSED) !== 0 || constraintOf(flags) === ConstraintKind.Fixed;
 
 /** True if instruction i need not be emitted when the value `v` that it defines is recomputed at each use. */
@@ -129,7 +136,7 @@ const isDroppable = (p: Problem, i: number, v: number): boolean =>
   p.input.rematToken(v) >= 0 && p.opStart[i + 1]! - p.opStart[i]! === 1 && p.input.clobbers(i).length === 0;
 
 export function computeLiveness(p: Problem): LiveRanges {
-  const out = liveOuts(p);
+  const { out, into } = liveSets(p);
   const segments = new SegmentPool();
   const uses = new UsePool();
   const firstSegment = new Int32Array(p.vregCount).fill(NIL);
@@ -168,7 +175,7 @@ export function computeLiveness(p: Problem): LiveRanges {
     const end = blockTo(p, b);
     openedCount = 0;
     for (let e = out.head[b]!; e !== NIL; e = out.next[e]!) extend(out.value[e]!, end);
-    const succs = input.blockSuccs(b);
+    const succs = p.succs[b]!;
     for (let s = 0; s < succs.length; s++) {
       for (const v of input.edgeArgs(b, s)) addUse(v, end - 1, end - 1, NIL, weight);
     }
@@ -232,5 +239,8 @@ export function computeLiveness(p: Problem): LiveRanges {
     liveOutHead: out.head,
     liveOutNext: out.next,
     liveOutVReg: out.value,
+    liveInHead: into.head,
+    liveInNext: into.next,
+    liveInVReg: into.value,
   };
 }

@@ -72,6 +72,8 @@ export class Occupancy {
   private readonly rows: (RegisterRow | undefined)[];
   private used = 0;
   private readonly positions: number;
+  /** 1 where some instruction's constraints take some register. */
+  private readonly constrained: Uint8Array;
   /** Set by `conflict`: position of the conflict it found. */
   conflictAt = 0;
 
@@ -81,6 +83,7 @@ export class Occupancy {
   ) {
     this.positions = 2 * p.slotCount;
     this.rows = new Array<RegisterRow | undefined>(p.pregCount).fill(undefined);
+    this.constrained = new Uint8Array(this.positions);
     this.reserve(p);
   }
 
@@ -113,6 +116,18 @@ export class Occupancy {
     setBits(row.taken, from, to);
     setBits(row.fixed, from, to);
     row.owner.fill(owner, from, to);
+    this.constrained.fill(1, from, to);
+  }
+
+  /** How many of `registers` an instruction's constraints take at `position`. */
+  reservedAt(registers: readonly number[], position: number): number {
+    if (this.constrained[position] === 0) return 0;
+    let count = 0;
+    for (let k = 0; k < registers.length; k++) {
+      const row = this.rows[registers[k]!];
+      if (row !== undefined && (row.fixed[position >>> 5]! & (1 << (position & 31))) !== 0) count++;
+    }
+    return count;
   }
 
   /** Enters what the instructions themselves demand: fixed operands and clobbers. */

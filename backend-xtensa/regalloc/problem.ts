@@ -35,6 +35,8 @@ export interface Problem {
   readonly defBlock: Int32Array;
   readonly defInst: Int32Array;
   readonly blockFirst: Int32Array;
+  readonly succs: readonly (readonly number[])[];
+  readonly preds: readonly (readonly number[])[];
   readonly blockWeight: Float64Array;
   /** Block of a slot. The instruction of a slot is slot - block - 1, which is the block's first one for a header. */
   readonly slotBlock: Int32Array;
@@ -58,6 +60,8 @@ export function flatten(input: RegallocInput): Problem {
   const { vregCount, blockCount, instCount } = input;
   const blockFirst = new Int32Array(blockCount + 1);
   const blockWeight = new Float64Array(blockCount);
+  const succs: (readonly number[])[] = [];
+  const preds: (readonly number[])[] = [];
   const slotBlock = new Int32Array(instCount + blockCount);
   const defBlock = new Int32Array(vregCount).fill(-1);
   const defInst = new Int32Array(vregCount).fill(-2);
@@ -83,6 +87,8 @@ export function flatten(input: RegallocInput): Problem {
       throw new InternalError(`block ${b} is empty or out of order`);
     }
     blockFirst[b] = first;
+    succs.push(input.blockSuccs(b));
+    preds.push(input.blockPreds(b));
     blockWeight[b] = Math.max(input.blockWeight(b), MIN_WEIGHT);
     slotBlock.fill(b, first + b, end + b + 1);
     for (const v of input.blockParams(b)) define(v, b, -1);
@@ -154,6 +160,8 @@ export function flatten(input: RegallocInput): Problem {
     defBlock,
     defInst,
     blockFirst,
+    succs,
+    preds,
     blockWeight,
     slotBlock,
     pregCount,

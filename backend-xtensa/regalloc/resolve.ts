@@ -216,12 +216,12 @@ export class Resolver {
     const { p, where, live, storedAtDef } = this;
     const { input } = p;
     for (let b = 0; b < p.blockCount; b++) {
-      const succs = input.blockSuccs(b);
+      const succs = p.succs[b]!;
       if (succs.length === 0) continue;
       const end = blockTo(p, b) - 1;
       for (let k = 0; k < succs.length; k++) {
         const succ = succs[k]!;
-        const atStart = input.blockPreds(succ).length === 1;
+        const atStart = p.preds[succ]!.length === 1;
         if (!atStart && succs.length > 1) throw new InternalError(`critical edge from block ${b} to block ${succ}`);
         const start = blockFrom(p, succ);
         const weight = p.blockWeight[atStart ? succ : b]!;
@@ -341,7 +341,7 @@ export class Resolver {
         const early = 2 * (i + block + 1);
         if (group === Group.EdgeIn) {
           before = after = blockFrom(p, block);
-          const preds = p.input.blockPreds(block);
+          const preds = p.preds[block]!;
           if (preds.length === 1) before = blockTo(p, preds[0]!) - 1;
         } else if (group === Group.EdgeOut) {
           before = early;

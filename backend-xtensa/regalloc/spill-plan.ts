@@ -1,0 +1,393 @@
+// Takes live ranges and a register class, decides ahead of allocation which values are in registers where, so that no
+// more values ask for registers than there are. Gives register intervals per vreg for those that are not always in one.
+// Knows no particular register.
+//
+// Belady's MIN carried over to control flow graphs: M. Braun and S. Hack, "Register spilling and live-range splitting
+// for SSA-form programs" (CC 2009). The value whose next use is furthest away leaves, uses behind a loop's exit are far
+// away, a loop header starts with what its loop uses. Reloads then stay in a register as long as they pay, instead of
+// being done anew at each use. A value that is stored is stored once, after its def, so leaving costs nothing twice.
+import type { RegisterClass } from './api.js';
+import { ConstraintKind } from './api.js';
+import { roomI32 } from './growable.js';
+import { isMovedUse, type LiveRanges } from './liveness.js';
+import type { Occupancy } from './occupancy.js';
+import { blockFrom, blockTo, constraintOf, OP_DEF, OP_LATE, type Problem } from './problem.js';
+import { NIL } from './ranges.js';
+
+const NEVER = 1e15;
+/** Distance of a live value of which no nearer use is known (yet). */
+const UNKNOWN = 1e12;
+/** Distance that an edge out of a loop or into a cold block adds. */
+const EXIT_DISTANCE = 1e5;
+/** Factor in execution weight from which on an edge counts as such. */
+const EXIT_RATIO = 4;
+const MAX_ROUNDS = 8;
+
+/** Register intervals of the values that are not in a register all the time. */
+export class SpillPlan {
+  /** 1: the vreg's intervals are in the lists below; 0: it is in a register wherever it lives. */
+  readonly partial: Uint8Array;
+  /** Intervals of vreg v: first[v], next[first[v]], ... ascending. */
+  readonly first: Int32Array;
+  private readonly last: Int32Array;
+  next = new Int32Array(256);
+  from = new Int32Array(256);
+  to = new Int32Array(256);
+  private count = 0;
+  constructor(vregCount: number) {
+    this.partial = new Uint8Array(vregCount);
+    this.first = new Int32Array(vregCount).fill(NIL);
+    this.last = new Int32Array(vregCount).fill(NIL);
+  }
+  add(v: number, from: number, to: number): void {
+    if (from >= to) return;
+    const last = this.last[v]!;
+    if (last !== NIL && this.to[last]! >= from) {
+      this.to[last] = Math.max(this.to[last]!, to);
+      return;
+    }
+    const at = this.count++;
+    this.next = roomI32(this.next, at);
+    this.from = roomI32(this.from, at);
+    this.to = roomI32(this.to, at);
+    this.next[at] = NIL;
+    this.from[at] = from;
+    this.to[at] = to;
+    if (last === NIL) this.first[v] = at;
+    else this.next[last] = at;
+    this.last[v] = at;
+  }
+}
+
+/** Values of the class live at each position, and whether that ever exceeds what instructions leave free. */
+function pressure(p: Problem, live: LiveRanges, occupancy: Occupancy, classIndex: number, cls: RegisterClass) {
+  const positions = 2 * p.slotCount;
+  const change = new Int32Array(positions + 1);
+  const { segments } = live;
+  for (let s = 0; s < segments.count; s++) {
+    if (p.vregClass[segments.vreg[s]!] !== classIndex) continue;
+    change[segments.from[s]!]!++;
+    change[segments.to[s]!]!--;
+  }
+  const blockMax = new Int32Array(p.blockCount);
+  let exceeded = false;
+  let now = 0;
+  for (let at = 0; at < positions; at++) {
+    now += change[at]!;
+    const block = p.slotBlock[at >> 1]!;
+    if (now > blockMax[block]!) blockMax[block] = now;
+    if (!exceeded && now > 0 && now > cls.order.length - occupancy.reservedAt(cls.order, at)) exceeded = true;
+  }
+  return { blockMax, exceeded };
+}
+
+class Planner {
+  private readonly cls: RegisterClass;
+  /** Next use of a value counted in instructions from the current block's start. */
+  private readonly next: Float64Array;
+  /** Next use after operand k. */
+  private readonly after: Float64Array;
+  /** Distance from the block's start to the next use, per entry of the live-in lists. */
+  private readonly distanceIn: Float64Array;
+  private touched: number[] = [];
+  private readonly exits: (Int32Array | undefined)[];
+  private readonly inExits: Int32Array;
+  private readonly inW: Uint8Array;
+  private w: number[] = [];
+  private readonly since: Int32Array;
+  /** End of the last use or def, and the block of it. */
+  private readonly lastEnd: Int32Array;
+  private readonly lastBlock: Int32Array;
+  private readonly operandOf: Int32Array;
+
+  constructor(
+    private readonly p: Problem,
+    private readonly live: LiveRanges,
+    private readonly occupancy: Occupancy,
+    private readonly classIndex: number,
+    private readonly blockMax: Int32Array,
+    private readonly plan: SpillPlan,
+  ) {
+    this.cls = p.input.classes[classIndex]!;
+    this.next = new Float64Array(p.vregCount).fill(NEVER);
+    this.after = new Float64Array(p.opVReg.length);
+    this.distanceIn = new Float64Array(live.liveInVReg.length).fill(UNKNOWN);
+    this.exits = new Array<Int32Array | undefined>(p.blockCount).fill(undefined);
+    this.inExits = new Int32Array(p.vregCount);
+    this.inW = new Uint8Array(p.vregCount);
+    this.since = new Int32Array(p.vregCount);
+    this.lastEnd = new Int32Array(p.vregCount);
+    this.lastBlock = new Int32Array(p.vregCount).fill(NIL);
+    this.operandOf = new Int32Array(p.vregCount).fill(NIL);
+  }
+
+  run(): void {
+    const { p } = this;
+    for (let round = 0, changed = true; changed && round < MAX_ROUNDS; round++) {
+      changed = false;
+      for (let b = p.blockCount - 1; b >= 0; b--) if (this.distances(b)) changed = true;
+    }
+    for (let b = 0; b < p.blockCount; b++) this.block(b);
+  }
+
+  private near(v: number, distance: number): void {
+    if (this.next[v] === NEVER) this.touched.push(v);
+    if (distance < this.next[v]!) this.next[v] = distance;
+  }
+
+  /** Fills `next` with the next uses as seen from the start of block b, and `after` for its operands. */
+  private scan(b: number): void {
+    const { p, live, next, after, classIndex } = this;
+    const first = p.blockFirst[b]!;
+    const length = p.blockFirst[b + 1]! - first;
+    const succs = p.succs[b]!;
+    for (let s = 0; s < succs.length; s++) {
+      const succ = succs[s]!;
+      const exit = p.blockWeight[b]! >= EXIT_RATIO * p.blockWeight[succ]! ? EXIT_DISTANCE : 0;
+      for (let e = live.liveInHead[succ]!; e !== NIL; e = live.liveInNext[e]!) {
+        const v = live.liveInVReg[e]!;
+        if (p.vregClass[v] === classIndex) this.near(v, Math.min(length + exit + this.distanceIn[e]!, UNKNOWN));
+      }
+      for (const v of p.input.edgeArgs(b, s)) if (p.vregClass[v] === classIndex) this.near(v, length + exit);
+    }
+    for (let i = first + length - 1; i >= first; i--) {
+      for (let k = p.opStart[i]!; k < p.opStart[i + 1]!; k++) {
+        const v = p.opVReg[k]!;
+        if (p.vregClass[v] !== classIndex) continue;
+        after[k] = next[v]!;
+        if ((p.opFlags[k]! & OP_DEF) !== 0) next[v] = NEVER;
+      }
+      for (let k = p.opStart[i]!; k < p.opStart[i + 1]!; k++) {
+        const v = p.opVReg[k]!;
+        if (p.vregClass[v] !== classIndex || (p.opFlags[k]! & OP_DEF) !== 0) continue;
+        if (next[v] === NEVER) this.touched.push(v);
+        next[v] = i - first;
+      }
+    }
+  }
+
+  private forget(): void {
+    const { touched, next } = this;
+    for (let k = 0; k < touched.length; k++) next[touched[k]!] = NEVER;
+    touched.length = 0;
+  }
+
+  private distances(b: number): boolean {
+    const { live, distanceIn } = this;
+    this.scan(b);
+    let changed = false;
+    for (let e = live.liveInHead[b]!; e !== NIL; e = live.liveInNext[e]!) {
+      const distance = this.next[live.liveInVReg[e]!]!;
+      if (distance !== distanceIn[e]) {
+        distanceIn[e] = distance;
+        changed = true;
+      }
+    }
+    this.forget();
+    return changed;
+  }
+
+  /** Values that begin block b in a register. */
+  private chooseEntry(b: number): void {
+    const { p, live, next, inExits, classIndex } = this;
+    const candidates: number[] = [];
+    const preds = p.preds[b]!;
+    let done = 0;
+    let isHeader = false;
+    for (const pred of preds) {
+      const exit = this.exits[pred];
+      if (exit === undefined) {
+        isHeader = true;
+        continue;
+      }
+      done++;
+      for (let k = 0; k < exit.length; k++) inExits[exit[k]!]!++;
+    }
+    const through: number[] = [];
+    for (let e = live.liveInHead[b]!; e !== NIL; e = live.liveInNext[e]!) {
+      const v = live.liveInVReg[e]!;
+      if (p.vregClass[v] !== classIndex) continue;
+      const known = inExits[v]!;
+      const isFar = next[v]! >= EXIT_DISTANCE;
+      if (isHeader) (isFar ? through : candidates).push(v);
+      else if (known === done || (known > 0 && !isFar)) candidates.push(v);
+    }
+    for (const v of p.input.blockParams(b)) {
+      if (p.vregClass[v] === classIndex && next[v] !== NEVER) candidates.push(v);
+    }
+    const limit = this.cls.order.length;
+    const order = (x: number, y: number): number => next[x]! - next[y]! || x - y;
+    if (candidates.length > limit) candidates.sort(order).length = limit;
+    if (through.length > 0) {
+      let most = 0;
+      let last = b;
+      for (const pred of preds) if (pred > last) last = pred;
+      for (let block = b; block <= last; block++) if (this.blockMax[block]! > most) most = this.blockMax[block]!;
+      // What the loop needs at its worst, beside the values that only pass through it.
+      const room = Math.min(limit - candidates.length, limit - (most - through.length));
+      through.sort(order);
+      for (let k = 0, taken = 0; k < through.length && taken < room; k++) {
+        if (inExits[through[k]!]! < done) continue;
+        candidates.push(through[k]!);
+        taken++;
+      }
+    }
+    for (const pred of preds) {
+      const exit = this.exits[pred];
+      if (exit !== undefined) for (let k = 0; k < exit.length; k++) inExits[exit[k]!] = 0;
+    }
+    const start = blockFrom(p, b);
+    for (const v of candidates) this.enter(v, start);
+    for (let e = live.liveInHead[b]!; e !== NIL; e = live.liveInNext[e]!) {
+      const v = live.liveInVReg[e]!;
+      if (p.vregClass[v] === classIndex && this.inW[v] === 0) this.plan.partial[v] = 1;
+    }
+    for (const v of p.input.blockParams(b)) {
+      if (p.vregClass[v] === classIndex && this.inW[v] === 0 && next[v] !== NEVER) this.plan.partial[v] = 1;
+    }
+  }
+
+  private enter(v: number, position: number): void {
+    this.inW[v] = 1;
+    this.w.push(v);
+    this.since[v] = position;
+  }
+
+  /** The value leaves its register: before instruction i, or behind its use there. */
+  private leave(v: number, b: number, early: number): void {
+    this.plan.partial[v] = 1;
+    this.inW[v] = 0;
+    if (this.lastBlock[v] !== b) return; // Came with the block and was not used: it need not have come.
+    const end = this.lastEnd[v]!;
+    this.plan.add(v, this.since[v]!, end <= early ? (end + 1) & ~1 : end);
+  }
+
+  /** Throws out the furthest until at most `limit` remain, sparing operands of instruction `i` unless it is NIL. */
+  private limit(limit: number, b: number, i: number, early: number): void {
+    const { w, next, operandOf } = this;
+    while (w.length > limit) {
+      let worst = NIL;
+      let distance = -1;
+      for (let k = 0; k < w.length; k++) {
+        const v = w[k]!;
+        if (i !== NIL && operandOf[v] === i) continue;
+        const far = this.eviction(v, next[v]!);
+        if (far > distance) {
+          distance = far;
+          worst = k;
+        }
+      }
+      if (worst === NIL) return;
+      const v = w[worst]!;
+      w[worst] = w[w.length - 1]!;
+      w.length--;
+      this.leave(v, b, early);
+    }
+  }
+
+  /** Distance as weighed for eviction: what costs less to bring back seems further away. */
+  private eviction(v: number, distance: number): number {
+    if (this.p.defInst[v]! >= 0 && this.p.input.rematToken(v) >= 0) return distance * 2 + 4;
+    return this.plan.partial[v] === 1 ? distance * 1.25 : distance;
+  }
+
+  private touch(v: number, b: number, end: number): void {
+    if (this.lastBlock[v] === b && this.lastEnd[v]! > end) return;
+    this.lastBlock[v] = b;
+    this.lastEnd[v] = end;
+  }
+
+  private block(b: number): void {
+    const { p, plan, next, after, operandOf, inW, cls, classIndex, occupancy } = this;
+    this.scan(b);
+    this.w = [];
+    this.chooseEntry(b);
+    const first = p.blockFirst[b]!;
+    for (let i = first; i < p.blockFirst[b + 1]!; i++) {
+      const early = 2 * (i + b + 1);
+      const k0 = p.opStart[i]!;
+      const k1 = p.opStart[i + 1]!;
+      let earlyDefs = 0;
+      let lateDefs = 0;
+      for (let k = k0; k < k1; k++) {
+        const v = p.opVReg[k]!;
+        const flags = p.opFlags[k]!;
+        if (p.vregClass[v] !== classIndex) continue;
+        const constraint = constraintOf(flags);
+        if ((flags & OP_DEF) !== 0) {
+          if (constraint === ConstraintKind.Fixed || constraint === ConstraintKind.Any) continue;
+          lateDefs++;
+          if (constraint === ConstraintKind.Reuse || (flags & OP_LATE) === 0) earlyDefs++;
+          continue;
+        }
+        if (isMovedUse(flags)) {
+          if (inW[v] === 1) this.touch(v, b, early);
+          continue;
+        }
+        if (constraint === ConstraintKind.Any && inW[v] === 0 && p.input.rematToken(v) < 0) continue;
+        operandOf[v] = i;
+        if (inW[v] === 0) {
+          plan.partial[v] = 1;
+          this.enter(v, early);
+        }
+        this.touch(v, b, (flags & OP_LATE) !== 0 ? early + 2 : early + 1);
+      }
+      // Inputs that die by being moved into a fixed or reused register are out of the way of the instruction.
+      for (let k = k0; k < k1; k++) {
+        const v = p.opVReg[k]!;
+        if (p.vregClass[v] !== classIndex || (p.opFlags[k]! & OP_DEF) !== 0) continue;
+        next[v] = after[k]!;
+        if (next[v] === NEVER && inW[v] === 1 && operandOf[v] !== i) this.drop(v, early);
+      }
+      const size = cls.order.length;
+      this.limit(size - occupancy.reservedAt(cls.order, early) - earlyDefs, b, i, early);
+      for (let k = k0; k < k1; k++) {
+        const v = p.opVReg[k]!;
+        if ((p.opFlags[k]! & OP_DEF) === 0 && inW[v] === 1 && p.vregClass[v] === classIndex && next[v] === NEVER) {
+          this.drop(v, early + 2);
+        }
+      }
+      this.limit(size - occupancy.reservedAt(cls.order, early + 1) - lateDefs, b, NIL, early);
+      for (let k = k0; k < k1; k++) {
+        const v = p.opVReg[k]!;
+        const flags = p.opFlags[k]!;
+        if ((flags & OP_DEF) === 0 || p.vregClass[v] !== classIndex || after[k] === NEVER) continue;
+        next[v] = after[k]!;
+        const isEarly = constraintOf(flags) === ConstraintKind.Reuse || (flags & OP_LATE) === 0;
+        this.enter(v, isEarly ? early : early + 1);
+        this.touch(v, b, early + 2);
+      }
+    }
+    const end = blockTo(p, b);
+    const { w } = this;
+    for (let k = 0; k < w.length; k++) {
+      const v = w[k]!;
+      inW[v] = 0;
+      plan.add(v, this.since[v]!, end);
+    }
+    this.exits[b] = Int32Array.from(w);
+    this.forget();
+  }
+
+  /** The value is dead from `position` on. */
+  private drop(v: number, position: number): void {
+    const { w } = this;
+    this.inW[v] = 0;
+    const at = w.indexOf(v);
+    w[at] = w[w.length - 1]!;
+    w.length--;
+    this.plan.add(v, this.since[v]!, position);
+  }
+}
+
+/** The plan, or undefined if everything fits into registers anyway. */
+export function planSpills(p: Problem, live: LiveRanges, occupancy: Occupancy): SpillPlan | undefined {
+  let plan: SpillPlan | undefined;
+  p.input.classes.forEach((cls, classIndex) => {
+    const { blockMax, exceeded } = pressure(p, live, occupancy, classIndex, cls);
+    if (!exceeded) return;
+    plan ??= new SpillPlan(p.vregCount);
+    new Planner(p, live, occupancy, classIndex, blockMax, plan).run();
+  });
+  return plan;
+}
