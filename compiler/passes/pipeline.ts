@@ -4,11 +4,18 @@ import { functionSymbols } from '../abi/symbols.js';
 import type { Func } from '../ir/function.js';
 import type { IrModule } from '../ir/module.js';
 import { assertValid, type VerifyOptions } from '../ir/verify.js';
+import { markBlocks } from '../analysis/loops.js';
+import { reduceBoundsChecks } from './bounds.js';
 import { expandIndirectCalls, type CfiLevel } from './cfi.js';
+import { eliminateDeadCode } from './dce.js';
+import { fold } from './fold.js';
+import { numberValues } from './gvn.js';
 import { legalizeF64 } from './legalize-f64.js';
 import { legalizeI64 } from './legalize-i64.js';
+import { hoistInvariants } from './licm.js';
 import { lowerLibCalls } from './lower-libcalls.js';
 import { lowerMemory } from './lower-memory.js';
+import { removeStackPairs } from './stack-pairs.js';
 
 export type OptLevel = '0' | '1' | '2' | 's';
 
@@ -19,8 +26,8 @@ export interface PassOptions {
   readonly verify?: boolean;
   /** Names of optimisation passes to leave out, to measure what they bring. Lowering cannot be left out. */
   readonly without?: ReadonlySet<string>;
-  /** Stop once values are words, while the reference interpreter still understands the IR (before lower-memory). */
-  readonly stopAtWords?: boolean;
+  /** Leave lower-memory out, so that the reference interpreter still understands the IR. */
+  readonly keepMemory?: boolean;
   /** Called after every pass on every function. */
   readonly afterPass?: (pass: string, func: Func) => void;
 }
@@ -49,7 +56,61 @@ export function count(stats: PassStats, name: string, by: number): void {
   if (by !== 0) stats[name] = (stats[name] ?? 0) + by;
 }
 
+const OPTIMISED = '12s';
+
+/** A pass that runs both on Wasm-level IR and on lowered IR. */
+function cleanup(suffix: string, words: boolean): Pass[] {
+  const common = { levels: OPTIMISED, words };
+  return [
+    {
+      ...common,
+      name: `stack-pairs${suffix}`,
+      run: (func, { stats }) => {
+        const c = removeStackPairs(func);
+        count(stats, `stack-pairs${suffix}.before`, c.before);
+        count(stats, `stack-pairs${suffix}.removed`, c.before - c.after);
+        count(stats, `stack-pairs${suffix}.trivial`, c.trivial);
+        count(stats, `stack-pairs${suffix}.duplicate`, c.duplicate);
+        count(stats, `stack-pairs${suffix}.joined`, c.joined);
+        count(stats, `stack-pairs${suffix}.threaded`, c.threaded);
+      },
+    },
+    {
+      ...common,
+      name: `fold${suffix}`,
+      run: (func, { stats }) => count(stats, `fold${suffix}.simplified`, fold(func)),
+    },
+    {
+      ...common,
+      name: `gvn${suffix}`,
+      run: (func, { stats, module }) => {
+        const c = numberValues(func, module);
+        count(stats, `gvn${suffix}.values`, c.values);
+        count(stats, `gvn${suffix}.loads`, c.loads);
+        count(stats, `gvn${suffix}.checks`, c.checks);
+      },
+    },
+    {
+      ...common,
+      name: `dce${suffix}`,
+      run: (func, { stats }) => count(stats, `dce${suffix}.dropped`, eliminateDeadCode(func)),
+    },
+  ];
+}
+
 export const PASSES: readonly Pass[] = [
+  ...cleanup('', false),
+  {
+    name: 'bounds',
+    levels: OPTIMISED,
+    run: (func, { module, stats }) => {
+      const c = reduceBoundsChecks(func, module);
+      count(stats, 'bounds.checks', c.checks);
+      count(stats, 'bounds.range', c.range);
+      count(stats, 'bounds.covered', c.covered);
+      count(stats, 'bounds.widened', c.widened);
+    },
+  },
   {
     name: 'cfi',
     run: (func, { module, options, stats }) =>
@@ -58,7 +119,15 @@ export const PASSES: readonly Pass[] = [
   { name: 'legalize-f64', run: legalizeF64 },
   { name: 'lower-libcalls', run: lowerLibCalls },
   { name: 'legalize-i64', words: true, run: legalizeI64 },
-  { name: 'lower-memory', run: (func, { module, symbols }) => lowerMemory(func, module, symbols) },
+  { name: 'lower-memory', words: true, run: (func, { module, symbols }) => lowerMemory(func, module, symbols) },
+  ...cleanup('-lowered', true),
+  {
+    name: 'licm',
+    levels: '2',
+    words: true,
+    run: (func, { stats }) => count(stats, 'licm.hoisted', hoistInvariants(func)),
+  },
+  { name: 'block-marks', words: true, run: markBlocks },
 ];
 
 /** Runs all passes of the level on every body of `module`, leaving only machine ops (machine-ops.ts). */
@@ -73,7 +142,7 @@ export function lowerFunc(func: Func, context: PassContext): void {
   const { options } = context;
   let words = false;
   for (const pass of PASSES) {
-    if (pass.name === 'lower-memory' && options.stopAtWords === true) return;
+    if (pass.name === 'lower-memory' && options.keepMemory === true) continue;
     if (
       pass.levels !== undefined &&
       (!pass.levels.includes(options.level) || options.without?.has(pass.name) === true)
@@ -85,7 +154,8 @@ export function lowerFunc(func: Func, context: PassContext): void {
     if (options.verify === true) assertValid(func, pass.name, verifyOptions(context.module, words, pass.name));
     options.afterPass?.(pass.name, func);
   }
-  if (options.verify === true) assertValid(func, 'lowering', { module: context.module, machine: true });
+  if (options.verify === true && options.keepMemory !== true)
+    assertValid(func, 'lowering', { module: context.module, machine: true });
 }
 
 /** Between f64's and i64's legalisation signatures are neither Wasm's nor words, so callees are not compared. */

@@ -92,7 +92,7 @@ export const VARIANTS: readonly (OptLevel | 'as it is')[] = ['as it is', '0', '1
 export function runMismatches(text: string, variant: OptLevel | 'as it is'): string[] {
   const { module } = parseModule(text);
   if (variant !== 'as it is') {
-    lowerModule(module, { level: variant, cfi: 'forward', verify: true, stopAtWords: true });
+    lowerModule(module, { level: variant, cfi: 'forward', verify: true, keepMemory: true });
   }
   const wrong: string[] = [];
   for (const kind of ['run', 'trap'] as const) {

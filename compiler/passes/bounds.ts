@@ -1,0 +1,154 @@
+// Makes bounds checks cheaper without weakening them: drops those that are proved, merges those that another one covers.
+// Takes a function before address lowering; gives mem.addr ops with extent 0 (address translation only) where no check is
+// needed. Each kind of proof has its counter.
+import { controlFlow, removeUnreachable } from '../analysis/cfg.js';
+import { DominatorTree } from '../analysis/dominators.js';
+import { mayTrap, writes } from '../analysis/effects.js';
+import { Ranges } from '../analysis/ranges.js';
+import { type Func, type Inst, replace, resolve, resolveUses } from '../ir/function.js';
+import type { IrModule } from '../ir/module.js';
+import { Op } from '../ir/ops.js';
+
+export interface BoundsCounts {
+  /** mem.addr ops seen. */
+  checks: number;
+  /** Proved: the largest address the value can have is inside the memory's minimum size. */
+  range: number;
+  /** Covered by a dominating check of an address at a constant distance below. */
+  covered: number;
+  /** Joined with an earlier check in the same block that was widened; nothing observable lies between. */
+  widened: number;
+}
+
+/**
+ * No memory has 2^30 bytes or more on a 32-bit chip (nor in the reference interpreter), so an address that passed a check
+ * plus a smaller constant does not wrap.
+ */
+const MAX_DISTANCE = 2 ** 30;
+/** Candidates looked at for one check. */
+const SEARCH_LIMIT = 12;
+
+interface Check {
+  readonly inst: Inst;
+  /** Constant added to the root. */
+  readonly offset: number;
+  /** Bytes from the address known to be inside once it has run: the extent, also of dropped checks. */
+  extent: number;
+  /** Barriers counted when it was made: equal count and block mean nothing observable came between. */
+  readonly barriers: number;
+}
+
+/** Rewrites `func` in place. */
+export function reduceBoundsChecks(func: Func, module: IrModule): BoundsCounts {
+  removeUnreachable(func);
+  const counts: BoundsCounts = { checks: 0, range: 0, covered: 0, widened: 0 };
+  if (!func.blocks.some((block) => block.insts.some((inst) => inst.op === Op.MemAddr))) return counts;
+  new BoundsPass(func, module, counts).run();
+  return counts;
+}
+
+class BoundsPass {
+  private readonly cfg;
+  private readonly tree;
+  private readonly ranges;
+  /** Checks by memory and root value; constant addresses have no root and need none, being decided at once. */
+  private readonly byRoot: Map<Inst, Check[]>[];
+  private barriers = 0;
+
+  constructor(
+    private readonly func: Func,
+    private readonly module: IrModule,
+    private readonly counts: BoundsCounts,
+  ) {
+    this.cfg = controlFlow(func);
+    this.tree = new DominatorTree(this.cfg);
+    this.ranges = new Ranges(func, this.cfg, this.tree);
+    this.byRoot = module.memories.map(() => new Map<Inst, Check[]>());
+  }
+
+  run(): void {
+    for (const block of this.cfg.order) {
+      this.barriers++;
+      const insts: Inst[] = [];
+      for (const inst of block.insts) {
+        const { args } = inst;
+        for (let i = 0; i < args.length; i++) args[i] = resolve(args[i]!);
+        if (inst.op === Op.MemAddr) this.visit(inst, insts);
+        else {
+          if (writes(inst) !== 0 || mayTrap(inst)) this.barriers++;
+          insts.push(inst);
+        }
+      }
+      block.insts = insts;
+    }
+    resolveUses(this.func);
+  }
+
+  private visit(inst: Inst, out: Inst[]): void {
+    this.counts.checks++;
+    const memory = this.module.memories[inst.imm2]!;
+    const [root, offset] = splitAddress(inst.args[0]!);
+    const extent = inst.imm;
+    const list = this.byRoot[inst.imm2]!.get(root) ?? [];
+    const covering = this.find(list, inst, offset, extent);
+    if (covering !== null) {
+      this.join(inst, covering, offset, out);
+      return;
+    }
+    if (
+      extent !== 0 &&
+      this.ranges.upper(inst.args[0]!, inst.block!) + extent <= memory.minPages * 2 ** memory.pageShift
+    ) {
+      this.counts.range++;
+      inst.imm = 0;
+    }
+    list.push({ inst, offset, extent, barriers: this.barriers });
+    this.byRoot[inst.imm2]!.set(root, list);
+    out.push(inst);
+  }
+
+  /** A check whose passing implies this one's, widened if that is allowed. */
+  private find(list: readonly Check[], inst: Inst, offset: number, extent: number): Check | null {
+    const stop = Math.max(0, list.length - SEARCH_LIMIT);
+    for (let i = list.length - 1; i >= stop; i--) {
+      const check = list[i]!;
+      const distance = (offset - check.offset) | 0;
+      if (distance < 0 || distance >= MAX_DISTANCE || !this.tree.dominates(check.inst.block!, inst.block!)) continue;
+      if (distance + extent <= check.extent) {
+        this.counts.covered++;
+        return check;
+      }
+      if (check.inst.block === inst.block && check.barriers === this.barriers && check.inst.imm !== 0) {
+        this.counts.widened++;
+        check.extent = check.inst.imm = distance + extent;
+        return check;
+      }
+    }
+    return null;
+  }
+
+  private join(inst: Inst, check: Check, offset: number, out: Inst[]): void {
+    const distance = (offset - check.offset) | 0;
+    let pointer = check.inst;
+    if (distance !== 0) {
+      const by = this.func.create(Op.I32Const, [], distance);
+      pointer = this.func.create(Op.I32Add, [check.inst, by]);
+      by.block = pointer.block = inst.block;
+      by.loc = pointer.loc = inst.loc;
+      out.push(by, pointer);
+    }
+    inst.block = null;
+    replace(inst, pointer);
+  }
+}
+
+/** Root and constant part of an address. A constant is its own root. */
+function splitAddress(address: Inst): [root: Inst, offset: number] {
+  let at = address;
+  let offset = 0;
+  while (at.op === Op.I32Add && at.args[1]!.op === Op.I32Const) {
+    offset = (offset + at.args[1]!.imm) | 0;
+    at = at.args[0]!;
+  }
+  return [at, offset];
+}

@@ -1,0 +1,209 @@
+// Removal of redundant push/pop pairs of the operand stack. Takes a function, gives one in which a value crosses a control
+// transfer only when it has to. Knows no op but constants and jumps.
+//
+// Wasm code pushes a value before a branch and pops it behind it. SSA construction has already removed the pairs within a
+// block; what is left of the stack (and of locals, which are slots as well) are the edge arguments: each is one push at the
+// jump and one pop at the target. A pair is redundant, and this pass removes it, when
+// - every edge into the block pushes the same value, or the popped value itself (`trivial`): the users take it directly;
+// - two slots are always pushed the same values (`duplicate`): one slot is left;
+// - the block has one predecessor (`straight`): nothing merges there. The blocks are joined if the jump is unconditional;
+// - the block only pushes again what it has popped and jumps on (`threaded`): the first jump goes where the second leads.
+import { incomingEdges, removeParam } from '../analysis/edges.js';
+import { controlFlow, removeUnreachable } from '../analysis/cfg.js';
+import { type Block, type Edge, type Func, type Inst, replace, resolve, resolveUses } from '../ir/function.js';
+import { Op } from '../ir/ops.js';
+
+/** What the pass did to one function. Pairs are counted per edge argument. */
+export interface StackPairCounts {
+  /** Push/pop pairs across branches before and after. */
+  before: number;
+  after: number;
+  /** Slots (block parameters) removed as trivial or duplicate. */
+  trivial: number;
+  duplicate: number;
+  /** Blocks joined with their only predecessor, and jump-only blocks bypassed. */
+  joined: number;
+  threaded: number;
+}
+
+/** Rewrites `func` in place. */
+export function removeStackPairs(func: Func): StackPairCounts {
+  const counts = { before: 0, after: 0, trivial: 0, duplicate: 0, joined: 0, threaded: 0 };
+  removeUnreachable(func);
+  counts.before = edgeArguments(func);
+  for (let changed = true; changed;) {
+    changed = false;
+    const slots = removeSlots(func, counts);
+    const threaded = threadJumps(func);
+    const joined = joinBlocks(func);
+    counts.threaded += threaded;
+    counts.joined += joined;
+    // New trivial slots can only come from edges that went or moved.
+    changed = threaded > 0 || (slots && joined > 0);
+  }
+  counts.after = edgeArguments(func);
+  return counts;
+}
+
+function edgeArguments(func: Func): number {
+  let n = 0;
+  for (const block of func.blocks) for (const edge of block.terminator.edges) n += edge.args.length;
+  return n;
+}
+
+const isConstant = (inst: Inst): boolean => inst.op >= Op.I32Const && inst.op <= Op.F64Const;
+const sameConstant = (a: Inst, b: Inst): boolean =>
+  a.op === b.op && isConstant(a) && a.imm === b.imm && a.imm2 === b.imm2;
+
+/** Removes trivial and duplicate parameters until none is left; true if any went. */
+function removeSlots(func: Func, counts: StackPairCounts): boolean {
+  const incoming = incomingEdges(func);
+  const { order } = controlFlow(func);
+  let any = false;
+  for (let changed = true; changed;) {
+    changed = false;
+    for (const block of order) {
+      if (block === func.entry || block.params.length === 0) continue;
+      const edges = incoming[block.id]!;
+      for (const edge of edges) for (let i = 0; i < edge.args.length; i++) edge.args[i] = resolve(edge.args[i]!);
+      const trivial = removeTrivial(func, block, edges);
+      const duplicate = block.params.length > 1 ? removeDuplicates(block, edges) : 0;
+      counts.trivial += trivial;
+      counts.duplicate += duplicate;
+      if (trivial + duplicate > 0) changed = true;
+    }
+    any ||= changed;
+  }
+  if (any) resolveUses(func);
+  return any;
+}
+
+function removeTrivial(func: Func, block: Block, edges: readonly Edge[]): number {
+  let removed = 0;
+  for (let i = block.params.length - 1; i >= 0; i--) {
+    const param = block.params[i]!;
+    let only: Inst | null = null;
+    let constants = false;
+    let trivial = true;
+    for (const edge of edges) {
+      const value = edge.args[i]!;
+      if (value === param || value === only) continue;
+      if (only === null) only = value;
+      else if (sameConstant(only, value)) constants = true;
+      else {
+        trivial = false;
+        break;
+      }
+    }
+    if (!trivial || only === null) continue;
+    removeParam(block, i, edges);
+    // Equal constants from several places: a copy here, since none of them need dominate this block.
+    replace(param, constants ? copyConstant(func, block, only) : only);
+    removed++;
+  }
+  return removed;
+}
+
+function copyConstant(func: Func, block: Block, constant: Inst): Inst {
+  const copy = func.create(constant.op, [], constant.imm, constant.imm2);
+  copy.block = block;
+  copy.loc = constant.loc;
+  block.insts.unshift(copy);
+  return copy;
+}
+
+function removeDuplicates(block: Block, edges: readonly Edge[]): number {
+  let removed = 0;
+  const seen = new Map<string, Inst>();
+  for (let i = 0; i < block.params.length; i++) {
+    const param = block.params[i]!;
+    let key = '';
+    // A slot that is passed around a loop unchanged equals another one that is, if they enter equal.
+    for (const edge of edges) key += `${edge.args[i] === param ? 'self' : edge.args[i]!.id},`;
+    const first = seen.get(key);
+    if (first === undefined) {
+      seen.set(key, param);
+      continue;
+    }
+    replace(param, first);
+    removeParam(block, i, edges);
+    for (const edge of edges) for (let k = 0; k < edge.args.length; k++) edge.args[k] = resolve(edge.args[k]!);
+    i--;
+    removed++;
+  }
+  return removed;
+}
+
+/** Lets jumps to a block that only jumps on go to its target; gives their number. */
+function threadJumps(func: Func): number {
+  const uses = new Uint32Array(func.instCount);
+  for (const block of func.blocks) {
+    for (const inst of block.insts) {
+      for (const arg of inst.args) uses[arg.id]!++;
+      for (const edge of inst.edges) for (const arg of edge.args) uses[arg.id]!++;
+    }
+  }
+  const incoming = incomingEdges(func);
+  let threaded = 0;
+  for (const block of func.blocks) {
+    if (block === func.entry || block.insts.length !== 1 || block.terminator.op !== Op.Jump) continue;
+    const onward = block.terminator.edges[0]!;
+    if (onward.block === block) continue;
+    // Its parameters must not be used further on.
+    const own = new Uint32Array(block.params.length);
+    for (const arg of onward.args) if (arg.block === block) own[block.params.indexOf(arg)]!++;
+    if (block.params.some((param, i) => uses[param.id] !== own[i])) continue;
+    for (const edge of incoming[block.id]!) {
+      const given = edge.args;
+      edge.args = onward.args.map((arg) => (arg.block === block ? given[block.params.indexOf(arg)]! : arg));
+      edge.block = onward.block;
+      for (const arg of edge.args) uses[arg.id]!++;
+      incoming[onward.block.id]!.push(edge);
+      threaded++;
+    }
+    incoming[block.id] = [];
+  }
+  if (threaded > 0) removeUnreachable(func);
+  return threaded;
+}
+
+/** Joins blocks with their only predecessor where that ends in a plain jump, and binds the parameters of the others. */
+function joinBlocks(func: Func): number {
+  const incoming = incomingEdges(func);
+  let joined = 0;
+  const gone = new Set<Block>();
+  let bound = false;
+  for (const block of func.blocks) {
+    if (gone.has(block)) continue;
+    for (;;) {
+      const last = block.terminator;
+      if (last.op !== Op.Jump) break;
+      const target = last.edges[0]!.block;
+      if (target === block || target === func.entry || incoming[target.id]!.length !== 1) break;
+      if (target.params.length > 0) bindParams(last.edges[0]!);
+      block.insts.pop();
+      for (const inst of target.insts) {
+        inst.block = block;
+        block.insts.push(inst);
+      }
+      gone.add(target);
+      bound = true;
+      joined++;
+    }
+    for (const edge of block.terminator.edges) {
+      const target = edge.block;
+      if (incoming[target.id]!.length !== 1 || target.params.length === 0) continue;
+      bindParams(edge);
+      bound = true;
+    }
+  }
+  if (gone.size > 0) func.blocks = func.blocks.filter((block) => !gone.has(block));
+  if (bound) resolveUses(func);
+  return joined;
+}
+
+function bindParams(edge: Edge): void {
+  edge.block.params.forEach((param, i) => replace(param, edge.args[i]!));
+  edge.block.params = [];
+  edge.args = [];
+}
