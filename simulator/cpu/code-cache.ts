@@ -5,12 +5,6 @@ import type { Memory } from '../bus/memory.js';
 import { PAGE_BYTES, PAGE_SHIFT } from '../bus/memory.js';
 import type { DecodedOp } from './decoded.js';
 
-/** Everything executable on an ESP32's instruction bus and RTC slow memory; one slot per 4 KiB page. */
-const SPACES = [
-  { base: 0x40000000, end: 0x40c00000 },
-  { base: 0x50000000, end: 0x50002000 },
-] as const;
-
 /** A straight run of decoded instructions: the last one may leave it, the others do not. */
 export class Block {
   constructor(
@@ -64,10 +58,9 @@ class CodePage {
 
 export class CodeCache {
   private readonly pages = new Map<number, CodePage>();
-  /** Direct-mapped: pages of the main instruction space, for the dispatcher. */
-  private readonly table = new Array<CodePage | undefined>((SPACES[0].end - SPACES[0].base) >>> PAGE_SHIFT).fill(
-    undefined,
-  );
+  /** The page looked up last. */
+  private lastNumber = -1;
+  private lastPage: CodePage | undefined = undefined;
   /** Virtual code pages decoded from each physical page. */
   private readonly byPhysical = new Map<number, Set<number>>();
   private readonly regions = new Set<Entry>();
@@ -76,8 +69,13 @@ export class CodeCache {
 
   /** The entry at an address, made when missing. */
   entry(pc: number): Entry {
-    const slot = (pc - SPACES[0].base) >>> PAGE_SHIFT;
-    const page = (slot < this.table.length ? this.table[slot] : undefined) ?? this.page(pc >>> PAGE_SHIFT);
+    const number = pc >>> PAGE_SHIFT;
+    let page = this.lastPage;
+    if (page === undefined || number !== this.lastNumber) {
+      page = this.page(number);
+      this.lastNumber = number;
+      this.lastPage = page;
+    }
     return (page.entries[pc & (PAGE_BYTES - 1)] ??= new Entry(pc));
   }
 
@@ -91,8 +89,6 @@ export class CodeCache {
     if (page === undefined) {
       page = new CodePage();
       this.pages.set(number, page);
-      const slot = number - (SPACES[0].base >>> PAGE_SHIFT);
-      if (slot >= 0 && slot < this.table.length) this.table[slot] = page;
     }
     return page;
   }
@@ -154,8 +150,7 @@ export class CodeCache {
   private dropPage(number: number): void {
     const start = number * PAGE_BYTES;
     this.pages.delete(number);
-    const slot = number - (SPACES[0].base >>> PAGE_SHIFT);
-    if (slot >= 0 && slot < this.table.length) this.table[slot] = undefined;
+    this.lastPage = undefined;
     this.dropRegions(start, start + PAGE_BYTES);
     // Blocks of the page before may run into this one.
     const before = this.pages.get(number - 1);
@@ -188,7 +183,7 @@ export class CodeCache {
   /** Forgets everything: the flash mapping changed, or breakpoints did. */
   clear(): void {
     this.pages.clear();
-    this.table.fill(undefined);
+    this.lastPage = undefined;
     this.regions.clear();
     for (const physical of this.byPhysical.keys()) this.memory.setCodeGuard(physical, false);
     this.byPhysical.clear();

@@ -1,0 +1,102 @@
+// Measures the simulator in millions of instructions per second, and QEMU on the same ELF beside it when the tools are
+// there. `npx tsx scripts/bench-simulator.ts [ROUNDS]`. Prints one JSON line at the end.
+
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { BoardDescription } from '../compiler/abi/boards.js';
+import { ESP32 } from '../compiler/abi/boards.js';
+import { readElf } from '../simulator/load/elf.js';
+import { Machine } from '../simulator/machine.js';
+import { semihosting } from '../simulator/simcall.js';
+
+/** RAM where QEMU's `sim` machine has it. */
+const SIM_BOARD: BoardDescription = {
+  ...ESP32,
+  name: 'sim',
+  regions: [
+    { name: 'RAM', base: 0, size: 0x400000, kind: 'ram', executable: true, wordOnly: false },
+    { name: 'RESET', base: 0xfe000000, size: 0x1000, kind: 'ram', executable: true, wordOnly: false },
+  ],
+};
+const RESET_VECTOR = 0xfe000000;
+
+const here = join(dirname(fileURLToPath(import.meta.url)), 'bench-simulator');
+
+function build(rounds: number, output: string): boolean {
+  const result = spawnSync(
+    'xtensa-lx106-elf-gcc',
+    [
+      ...['-O2', '-ffreestanding', '-fno-builtin', '-mtext-section-literals', '-nostdlib', `-DROUNDS=${rounds}`],
+      ...['-T', join(here, 'link.ld'), join(here, 'start.S'), join(here, 'workload.c'), '-lgcc', '-o', output],
+    ],
+    { encoding: 'utf8' },
+  );
+  if (result.error !== undefined) return false;
+  if (result.status !== 0) throw new Error(result.stderr);
+  return true;
+}
+
+function simulate(elf: string, translate: boolean): { instructions: number; seconds: number; output: string } {
+  let output = '';
+  const machine = new Machine({
+    board: SIM_BOARD,
+    translate,
+    onSimcall: semihosting((bytes) => (output += new TextDecoder().decode(bytes))),
+  });
+  for (const segment of readElf(readFileSync(elf)).segments) machine.writeMemory(segment.address, segment.data);
+  machine.pc = RESET_VECTOR;
+  const start = performance.now();
+  const stop = machine.run();
+  if (stop.reason !== 'exit') throw new Error(`${stop.reason}: ${stop.message}\n${machine.describe()}`);
+  return { instructions: stop.instructions, seconds: (performance.now() - start) / 1000, output };
+}
+
+function qemu(elf: string): { seconds: number; output: string } | undefined {
+  const start = performance.now();
+  const result = spawnSync(
+    'qemu-system-xtensa',
+    ['-M', 'sim', '-cpu', 'de233_fpu', '-semihosting', '-nographic', '-monitor', 'none', '-kernel', elf],
+    { encoding: 'utf8', timeout: 120_000 },
+  );
+  if (result.error !== undefined) return undefined;
+  return { seconds: (performance.now() - start) / 1000, output: result.stdout };
+}
+
+const rounds = Number(process.argv[2] ?? 200);
+const directory = mkdtempSync(join(tmpdir(), 'bench-simulator-'));
+try {
+  const elf = join(directory, 'workload.elf');
+  if (!build(rounds, elf)) {
+    console.error('xtensa-lx106-elf-gcc is not installed: nothing to measure with');
+    process.exitCode = 1;
+  } else {
+    const ours = simulate(elf, true);
+    const interpreted = simulate(elf, false);
+    const theirs = qemu(elf);
+    const mips = (seconds: number): number => Math.round(ours.instructions / seconds / 1e5) / 10;
+    console.log(`instructions     ${ours.instructions}`);
+    console.log(`translated       ${ours.seconds.toFixed(2)} s  ${mips(ours.seconds)} MIPS`);
+    console.log(`interpreted      ${interpreted.seconds.toFixed(2)} s  ${mips(interpreted.seconds)} MIPS`);
+    if (theirs !== undefined) {
+      console.log(`qemu             ${theirs.seconds.toFixed(2)} s  ${mips(theirs.seconds)} MIPS (start included)`);
+      console.log(`ratio to qemu    ${(theirs.seconds / ours.seconds).toFixed(2)}`);
+    }
+    const outputs = [interpreted.output, ...(theirs === undefined ? [] : [theirs.output])];
+    const same = outputs.every((output) => output === ours.output);
+    console.log(
+      JSON.stringify({
+        instructions: ours.instructions,
+        translatedMips: mips(ours.seconds),
+        interpretedMips: mips(interpreted.seconds),
+        qemuMips: theirs === undefined ? null : mips(theirs.seconds),
+        sameOutput: same,
+      }),
+    );
+    if (!same) process.exitCode = 1;
+  }
+} finally {
+  rmSync(directory, { recursive: true });
+}
