@@ -1,7 +1,10 @@
-// Development tool: runs every module, assert_malformed and assert_invalid of wast2json output through decode and
-// validation, and prints where our verdict differs. Usage: npx tsx scripts/check-validation.ts DIR-WITH-JSON [-v]
-import { readFileSync, readdirSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+// Development tool: runs every module, assert_malformed and assert_invalid of .wast scripts through decode and validation
+// alone (npm run spec goes on to run them) and prints where our verdict differs. Needs wast2json (Debian: wabt).
+// Usage: npx tsx scripts/check-validation.ts [-v] DIR-OR-WAST...
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
 import { DiagnosticError, formatDiagnostic } from '../compiler/diagnostics.js';
 import { parseModule } from '../compiler/driver.js';
 
@@ -13,15 +16,9 @@ interface Command {
   readonly text?: string;
 }
 
-function jsonFiles(dir: string): string[] {
-  return readdirSync(dir, { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.json'))
-    .map((name) => join(dir, name))
-    .sort();
-}
-
 const MUST_REJECT = new Set(['assert_malformed', 'assert_invalid']);
 const MUST_ACCEPT = new Set(['module', 'assert_unlinkable', 'assert_uninstantiable', 'assert_trap']);
+const totals = { agreed: 0, differs: 0, unsupported: 0, unconverted: 0 };
 
 function verdict(bytes: Uint8Array): DiagnosticError | null {
   try {
@@ -33,44 +30,58 @@ function verdict(bytes: Uint8Array): DiagnosticError | null {
   }
 }
 
-const args = process.argv.slice(2);
-const verbose = args.includes('-v');
-const root = args.find((arg) => !arg.startsWith('-'));
-if (root === undefined) {
-  console.error('usage: check-validation DIR [-v]');
-  process.exit(2);
-}
-let agreed = 0;
-let differs = 0;
-let unsupported = 0;
-for (const file of jsonFiles(root)) {
-  const { commands } = JSON.parse(readFileSync(file, 'utf8')) as { commands: Command[] };
-  for (const command of commands) {
-    if (command.filename === undefined || command.module_type === 'text') continue;
-    const reject = MUST_REJECT.has(command.type);
-    if (!reject && !MUST_ACCEPT.has(command.type)) continue;
-    const error = verdict(readFileSync(join(dirname(file), command.filename)));
-    if (error !== null && error.code === 'W301' && !reject) {
-      unsupported++;
-      if (verbose) console.log(`unsupported ${file}:${command.line}: ${formatDiagnostic(error)}`);
-      continue;
-    }
-    if ((error !== null) !== reject) {
-      differs++;
-      const said = error === null ? 'accepted' : formatDiagnostic(error);
-      console.log(`DIFFERS ${file}:${command.line} ${command.type} "${command.text ?? ''}": ${said}`);
-      continue;
-    }
-    agreed++;
-    if (error === null) continue;
-    const cls = command.type === 'assert_malformed' ? 'W1' : 'W2';
-    const sameText = error.message.includes(command.text ?? '');
-    if (verbose && (!error.code.startsWith(cls) || !sameText)) {
-      console.log(
-        `wording ${file}:${command.line} ${command.type} "${command.text ?? ''}": ${formatDiagnostic(error)}`,
-      );
-    }
+function check(script: string, command: Command, dir: string, verbose: boolean): void {
+  if (command.filename === undefined || command.module_type === 'text') return;
+  const reject = MUST_REJECT.has(command.type);
+  if (!reject && !MUST_ACCEPT.has(command.type)) return;
+  const error = verdict(readFileSync(join(dir, command.filename)));
+  const place = `${basename(script)}:${command.line} ${command.type} "${command.text ?? ''}"`;
+  const said = error === null ? 'accepted' : formatDiagnostic(error);
+  if (error?.code === 'W301' && !reject) {
+    totals.unsupported++;
+    if (verbose) console.log(`unsupported ${place}: ${said}`);
+  } else if ((error !== null) !== reject) {
+    totals.differs++;
+    console.log(`DIFFERS ${place}: ${said}`);
+  } else {
+    totals.agreed++;
+    if (verbose && error !== null) console.log(`${place}: ${said}`);
   }
 }
-console.log(`agreed ${agreed}, differs ${differs}, unsupported modules ${unsupported}`);
-process.exitCode = differs === 0 ? 0 : 1;
+
+function run(script: string, verbose: boolean): void {
+  const dir = mkdtempSync(join(tmpdir(), 'wast-'));
+  try {
+    const json = join(dir, 'script.json');
+    const { status, stderr } = spawnSync('wast2json', ['--enable-all', '-o', json, script], { encoding: 'utf8' });
+    if (status !== 0) {
+      totals.unconverted++;
+      console.log(`not converted: ${script}: ${(stderr ?? 'wast2json is missing').split('\n')[0]}`);
+      return;
+    }
+    const { commands } = JSON.parse(readFileSync(json, 'utf8')) as { commands: Command[] };
+    for (const command of commands) check(script, command, dir, verbose);
+  } finally {
+    rmSync(dir, { recursive: true });
+  }
+}
+
+function scripts(path: string): string[] {
+  if (!statSync(path).isDirectory()) return [path];
+  const names = readdirSync(path, { recursive: true, encoding: 'utf8' });
+  return names
+    .filter((name) => name.endsWith('.wast'))
+    .sort()
+    .map((name) => join(path, name));
+}
+
+const args = process.argv.slice(2);
+const verbose = args.includes('-v');
+const paths = args.filter((arg) => arg !== '-v');
+if (paths.length === 0) {
+  console.error('usage: check-validation [-v] DIR-OR-WAST...');
+  process.exit(2);
+}
+for (const script of paths.flatMap(scripts)) run(script, verbose);
+console.log(JSON.stringify(totals));
+process.exitCode = totals.differs === 0 ? 0 : 1;

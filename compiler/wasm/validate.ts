@@ -106,6 +106,7 @@ function checkExports(m: WasmModule, declared: Uint8Array): void {
     if (names.has(name)) throw fault('W206', `duplicate export name "${name}"`, offset, 'export');
     names.add(name);
     if (kind === 'func') declared[index] = 1;
+    if (kind === 'global' && m.globals[index]!.mutable) m.features.add('mutable-globals');
   }
 }
 
