@@ -11,10 +11,12 @@ import {
   rmSync,
   statSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import colors from 'picocolors';
 import { DiagnosticError } from '../compiler/diagnostics.js';
+import { ExitCode } from './exit-codes.js';
 
 /** No module near this size runs on the chip; reading more would only exhaust the host. */
 const MAX_INPUT_BYTES = 64 * 1024 * 1024;
@@ -22,6 +24,7 @@ const MAX_INPUT_BYTES = 64 * 1024 * 1024;
 const STDIN = 0;
 const STDOUT = 1;
 const END_OF_TRANSMISSION = 4;
+const PAUSE_MILLISECONDS = 20;
 
 /** Reads a whole file or, for `-`, standard input. @throws DiagnosticError W601, W501 */
 export function readInput(path: string): Uint8Array {
@@ -88,7 +91,7 @@ export class Outputs {
       for (const [index, { path, bytes }] of this.pending.entries()) {
         current = path;
         if (path === '-') {
-          writeFileSync(STDOUT, bytes);
+          print(bytes);
           continue;
         }
         const target = resolveTarget(path);
@@ -144,8 +147,30 @@ export class Progress {
   }
 }
 
+/** Writes to standard output at once, so that a console is seen while the program runs. */
 export function print(text: string | Uint8Array): void {
-  writeFileSync(STDOUT, text);
+  writeAll(STDOUT, typeof text === 'string' ? Buffer.from(text) : text);
+}
+
+function writeAll(fd: number, bytes: Uint8Array): void {
+  let at = 0;
+  while (at < bytes.length) {
+    try {
+      at += writeSync(fd, bytes, at);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      // The reader has left (`| head`): nobody is there to be told anything.
+      if (code === 'EPIPE') process.exit(ExitCode.Ok);
+      // A full pipe in non-blocking mode.
+      if (code !== 'EAGAIN') throw new DiagnosticError('W602', reason(error), { file: '<stdout>' });
+      pause();
+    }
+  }
+}
+
+/** Waits a moment without giving up the thread: the simulator is in the middle of an instruction. */
+function pause(): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE_MILLISECONDS);
 }
 
 /** One JSON value on one line of standard output. */
@@ -176,7 +201,7 @@ export class StandardInput {
         const { code } = error as NodeJS.ErrnoException;
         // A terminal in non-blocking mode: nothing typed yet.
         if (code === 'EAGAIN') {
-          Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
+          pause();
           continue;
         }
         if (code !== 'EOF') throw new DiagnosticError('W601', reason(error), { file: '<stdin>' });

@@ -84,7 +84,11 @@ async function dispatch(argv: readonly string[], invokeArgs: readonly string[]):
   await parser.parseAsync([...argv], {}, (_error: unknown, _args: unknown, text: string) => {
     output += text;
   });
-  if (failure !== undefined) throw new DiagnosticError('W605', `${failure} (see wasm-aot --help)`);
+  if (argv.length === 0) {
+    note(`${await parser.getHelp()}\n`);
+    return ExitCode.BadUsage;
+  }
+  if (failure !== undefined) throw new DiagnosticError('W605', `${failure.replace(/\s+/g, ' ')} (see wasm-aot --help)`);
   if (selected === undefined) {
     print(`${output}\n`);
     return ExitCode.Ok;

@@ -13,6 +13,7 @@ export interface CompileArgs {
   readonly cfi: string;
   readonly name: string | undefined;
   readonly without: readonly string[] | undefined;
+  readonly names: boolean | undefined;
 }
 
 export interface LayoutArgs {
@@ -45,6 +46,12 @@ export function compileOptions<T>(yargs: Argv<T>): Argv<T & CompileArgs> {
       describe: 'module name, the prefix of its symbols (default: the file name)',
       type: 'string',
       requiresArg: true,
+      group: 'Compiler:',
+    })
+    .option('names', {
+      describe:
+        "put function names into the image, for the device's own trap reports (default: only `run` without --invoke)",
+      type: 'boolean',
       group: 'Compiler:',
     })
     .option('without', {
@@ -119,6 +126,7 @@ export function toCompileOptions(args: CompileArgs): CompileOptions {
     level: args.O as NonNullable<CompileOptions['level']>,
     cfi: args.cfi as NonNullable<CompileOptions['cfi']>,
     ...(args.without === undefined ? {} : { without: new Set(args.without) }),
+    ...(args.names === undefined ? {} : { deviceNames: args.names }),
   };
 }
 

@@ -1,4 +1,5 @@
 // Takes how an invocation ended, gives the text for people and the exit code. Refuses to know machines and commands.
+import { BACKTRACE_FRAMES } from '../compiler/abi/layout.js';
 import { TRAP_MESSAGES, TrapCode } from '../compiler/abi/traps.js';
 import type { Ending, Frame } from './device.js';
 import { ExitCode } from './exit-codes.js';
@@ -15,8 +16,11 @@ const CAUSES: Readonly<Record<number, string>> = {
   29: 'store prohibited',
 };
 
+/** Name of a function of a module, or null. */
+export type FunctionNames = (module: string, funcIndex: number) => string | null;
+
 /** `trap: integer divide by zero` and the backtrace, innermost first; empty for a normal end. */
-export function describeEnding(ending: Ending): string {
+export function describeEnding(ending: Ending, names: FunctionNames): string {
   switch (ending.kind) {
     case 'trapped': {
       let text = `trap: ${TRAP_MESSAGES[ending.code] ?? `code ${ending.code}`}`;
@@ -24,10 +28,10 @@ export function describeEnding(ending: Ending): string {
         const cause = CAUSES[ending.cause] ?? `cause ${ending.cause}`;
         text += ` (${cause} at pc ${hex32(ending.pc)}, address ${hex32(ending.address)})`;
       }
-      return `${text}\n${describeBacktrace(ending.backtrace)}`;
+      return `${text}\n${describeBacktrace(ending.backtrace, names)}`;
     }
     case 'deadline':
-      return `deadline expired\n${describeBacktrace(ending.backtrace)}`;
+      return `deadline expired\n${describeBacktrace(ending.backtrace, names)}`;
     case 'limit':
       return `stopped: ${ending.stop.message} at pc ${hex32(ending.stop.pc)}\n`;
     case 'stopped':
@@ -37,14 +41,17 @@ export function describeEnding(ending: Ending): string {
   }
 }
 
-function describeBacktrace(frames: readonly Frame[]): string {
-  return frames.map((frame, depth) => `  #${depth} ${describeFrame(frame)}\n`).join('');
-}
-
-function describeFrame({ module, funcIndex, funcName, wasmOffset }: Frame): string {
-  // $init and thunks have no index of their own.
-  const func = funcIndex === 0xffffffff ? 'start-up' : `func ${funcIndex}${funcName === null ? '' : ` ${funcName}`}`;
-  return `${func} @0x${wasmOffset.toString(16)}${module === '' ? '' : ` (${module})`}`;
+/** The same text as the firmware's report (firmware/core/report.c); the module is named when there are several. */
+function describeBacktrace(frames: readonly Frame[], names: FunctionNames): string {
+  const several = frames.some(({ module }) => module !== frames[0]!.module);
+  const lines = frames.map(({ module, funcIndex, funcName, wasmOffset }, depth) => {
+    const name = funcName ?? names(module, funcIndex);
+    // $init and thunks have no index of their own.
+    const func = funcIndex === 0xffffffff ? 'start-up' : `func ${funcIndex}${name === null ? '' : ` ${name}`}`;
+    return `  #${depth} ${func} @0x${wasmOffset.toString(16)}${several ? ` in ${module}` : ''}\n`;
+  });
+  if (frames.length >= BACKTRACE_FRAMES) lines.push('  ...\n');
+  return lines.join('');
 }
 
 /** proc_exit codes pass through, as on every other WASI host; a shell sees the low 8 bits. */

@@ -12,6 +12,7 @@ import { displayName, note, print, printJson, Progress, readInput, StandardInput
 import { boardOf, compileOptions, jsonOption, layoutOptions, toBuildOptions } from '../options.js';
 import type { CompileArgs, LayoutArgs } from '../options.js';
 import { describeEnding, exitCodeOfEnding } from '../trap-report.js';
+import type { FunctionNames } from '../trap-report.js';
 import { formatResults, parseArguments, splitSignature, wordCount } from '../values.js';
 import type { Command } from './command.js';
 
@@ -73,18 +74,21 @@ export const runCommand: Command<Args> = {
   run: (args) => {
     const first = args.input[0]!;
     const limits = runLimits(args);
-    const options = { onConsole: (bytes: Uint8Array) => print(bytes) };
+    const machine = { onConsole: (bytes: Uint8Array) => print(bytes) };
     const bytes = args.input.length === 1 ? readInput(first) : null;
     let built: BuildResult | null = null;
     let device: Device;
     if (bytes !== null && isFlashImage(bytes)) {
-      device = Device.fromImage(bytes, boardOf(args), options, displayName(first));
+      device = Device.fromImage(bytes, boardOf(args), machine, displayName(first));
     } else {
       const progress = new Progress();
       const inputs = bytes === null ? readModules(args.input, args.name) : [moduleInput(first, bytes, args.name)];
-      built = buildImage(inputs, { ...toBuildOptions(args), onProgress: (what) => progress.show(what) });
+      const options = toBuildOptions(args);
+      // The firmware reports what traps during boot and `_start` itself, so it needs the names.
+      const compile = { ...options.compile, deviceNames: args.names ?? args.invoke === undefined };
+      built = buildImage(inputs, { ...options, compile, onProgress: (what) => progress.show(what) });
       progress.clear();
-      device = new Device(built.image, boardOf(args), hostAddresses(built.linked.symbols), options);
+      device = new Device(built.image, boardOf(args), hostAddresses(built.linked.symbols), machine);
     }
     const input = new StandardInput();
     device.onInputNeeded(() => input.read());
@@ -149,7 +153,11 @@ function report(run: Invocation, args: Args, built: BuildResult | null, results:
   const { ending } = run;
   if (args.json) {
     const trap = ending.kind === 'trapped' ? TRAP_MESSAGES[ending.code] : undefined;
-    const backtrace = ending.kind === 'trapped' || ending.kind === 'deadline' ? ending.backtrace : undefined;
+    const names = functionNames(built);
+    const frames = ending.kind === 'trapped' || ending.kind === 'deadline' ? ending.backtrace : undefined;
+    const backtrace = frames?.map((frame) => {
+      return { ...frame, funcName: frame.funcName ?? names(frame.module, frame.funcIndex) };
+    });
     const code = ending.kind === 'exited' ? ending.code : undefined;
     const stats = args.stats ? statistics(run, built) : undefined;
     printJson({ ending: ending.kind, trap, exitCode: code, backtrace, results, stats });
@@ -157,9 +165,18 @@ function report(run: Invocation, args: Args, built: BuildResult | null, results:
   }
   for (const line of results) print(`${line}\n`);
   // What traps while the board boots, its firmware has reported on the console.
-  if (args.invoke !== undefined || ending.kind === 'limit' || ending.kind === 'stopped') note(describeEnding(ending));
+  if (args.invoke !== undefined || ending.kind === 'limit' || ending.kind === 'stopped')
+    note(describeEnding(ending, functionNames(built)));
   if (args.stats) printJson(statistics(run, built));
   return exitCodeOfEnding(ending);
+}
+
+/** From the objects' information: an image need not carry names. */
+function functionNames(built: BuildResult | null): FunctionNames {
+  return (module, funcIndex) => {
+    const info = built?.linked.modules.find((candidate) => candidate.info.module === module)?.info;
+    return info?.functions.find(({ index }) => index === funcIndex)?.name ?? null;
+  };
 }
 
 function statistics({ instructions, cycles, stackBytes }: Invocation, built: BuildResult | null): object {
