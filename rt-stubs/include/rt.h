@@ -160,6 +160,16 @@ struct rt_i32_status rt_i32_trunc_f64_u(u64 a);
 struct rt_i64_status rt_i64_trunc_f64_s(u64 a);
 struct rt_i64_status rt_i64_trunc_f64_u(u64 a);
 
+/* On LX6 assembly handles the common case of some functions and leaves the rest to the complete C function. */
+#if defined(__XTENSA__)
+#define COMPLETE(name) name##_slow
+u64 rt_f64_add_slow(u64 a, u64 b);
+u64 rt_f64_mul_slow(u64 a, u64 b);
+u64 rt_f64_div_slow(u64 a, u64 b);
+#else
+#define COMPLETE(name) name
+#endif
+
 struct wasm_memory;
 struct wasm_table;
 struct wasm_segment;

@@ -14,7 +14,6 @@ u64 rt_f64_round_pack(u64 sign, i32 exponent, u64 significand)
     return sign | (exponent >= 0x7ff || bits > F64_INF ? F64_INF : bits);
 }
 
-#if !defined(RT_ASM_F64)
 /** |a| + |b| with the sign given; |a| >= |b|, both finite. */
 static inline u64 add_magnitudes(u64 sign, u64 a, u64 b)
 {
@@ -44,7 +43,7 @@ static inline u64 subtract_magnitudes(u64 sign, u64 a, u64 b)
     return rt_f64_round_pack(sign, ea - (i32)shift, difference << shift);
 }
 
-u64 rt_f64_add(u64 a, u64 b)
+u64 COMPLETE(rt_f64_add)(u64 a, u64 b)
 {
     u64 ma = a & ~F64_SIGN, mb = b & ~F64_SIGN;
     if (ma > F64_INF || mb > F64_INF) return F64_NAN;
@@ -62,7 +61,9 @@ u64 rt_f64_add(u64 a, u64 b)
     return subtract_magnitudes(a & F64_SIGN, ma, mb);
 }
 
+#if !defined(__XTENSA__)
 u64 rt_f64_sub(u64 a, u64 b) { return rt_f64_add(a, b ^ F64_SIGN); }
+#endif
 
 /** Significand of a finite non-zero number with the leading one at bit 52; moves `exponent` along for subnormals. */
 static inline u64 normalise(u64 magnitude, i32 *exponent)
@@ -75,7 +76,7 @@ static inline u64 normalise(u64 magnitude, i32 *exponent)
     return fraction << shift;
 }
 
-u64 rt_f64_mul(u64 a, u64 b)
+u64 COMPLETE(rt_f64_mul)(u64 a, u64 b)
 {
     u64 sign = (a ^ b) & F64_SIGN;
     a &= ~F64_SIGN;
@@ -100,7 +101,7 @@ u64 rt_f64_mul(u64 a, u64 b)
     return rt_f64_round_pack(sign, exponent, high);
 }
 
-u64 rt_f64_div(u64 a, u64 b)
+u64 COMPLETE(rt_f64_div)(u64 a, u64 b)
 {
     u64 sign = (a ^ b) & F64_SIGN;
     a &= ~F64_SIGN;
@@ -136,6 +137,7 @@ u64 rt_f64_div(u64 a, u64 b)
     return rt_f64_round_pack(sign, exponent, q | (r != 0));
 }
 
+#if !defined(__XTENSA__)
 u32 rt_f64_eq(u64 a, u64 b) { return !f64_is_nan(a) && (a == b || ((a | b) << 1) == 0); }
 
 u32 rt_f64_ne(u64 a, u64 b) { return !rt_f64_eq(a, b); }
