@@ -161,7 +161,8 @@ function declareElem(elem: WasmElem, index: number, facts: ModuleFacts): ElemSeg
       : elem.exprs!.map((expr) => {
           const entry = staticElement(expr);
           if (entry !== undefined) return entry;
-          if (mode === 'active' && facts.elemUsed[index] === 0) return null;
+          // The init function sets entries of active segments; a segment nobody reads needs no entry.
+          if (facts.elemUsed[index] === 0) return null;
           throw new DiagnosticError('W501', 'element segment for table.init with a global.get entry', {
             section: 'element',
             offset: expr.offset,

@@ -214,6 +214,16 @@ describe('declarations', () => {
       'return',
     ]);
   });
+  it('sets imported references of active element segments one by one', async () => {
+    const segment = '(elem (table 0) (i32.const 3) funcref (ref.null func) (global.get 0) (ref.func 0))';
+    const head = '(module (import "env" "r" (global funcref)) (table 8 funcref) (func)';
+    const module = await ir(`${head} ${segment})`);
+    expect(module.elems[0]!.entries).toEqual([null, null, 0]);
+    const ops = module.bodies[1]!.entry.insts.map((inst) => inst.op).filter((op) => op !== Op.I32Const);
+    expect(ops).toEqual([Op.TableInit, Op.I32Add, Op.GlobalGet, Op.TableSet, Op.Return]);
+    const used = '(func (table.init 0 0 (i32.const 0) (i32.const 0) (i32.const 0)))';
+    await expect(ir(`${head} ${used} ${segment})`)).rejects.toThrowError('element segment for table.init');
+  });
   it('names modules by option or file', () => {
     expect(moduleName({ file: '/a/b/my app.wasm' })).toBe('my_app');
     expect(moduleName({ file: 'x.wasm', name: 'two/three' })).toBe('two_three');
