@@ -11,6 +11,8 @@ static const real H[SENSORS][STATES] = {{1, 0, 0}, {0, 0, 1}};
 static const real Q[STATES] = {(real)0.0001, (real)0.001, (real)0.01};
 static const real R[SENSORS] = {(real)0.25, (real)0.5};
 
+static const real pushes[2] = {(real)0.5, (real)-0.5};
+
 static void predict(void)
 {
     real nx[STATES], FP[STATES][STATES];
@@ -67,10 +69,11 @@ u32 run(u32 n)
     real position = 0, velocity = 1;
     for (int i = 0; i < STATES; i++) {
         x[i] = 0;
-        for (int j = 0; j < STATES; j++) P[i][j] = i == j ? (real)10 : (real)0;
+        for (int j = 0; j < STATES; j++) P[i][j] = 0;
+        P[i][i] = 10;
     }
     for (u32 step = 0; step < n; step++) {
-        real acceleration = step / 50 % 2 == 0 ? (real)0.5 : (real)-0.5;
+        real acceleration = pushes[step / 50 % 2];
         velocity += acceleration * (real)0.02;
         position += velocity * (real)0.02;
         real z[SENSORS] = {

@@ -54,7 +54,8 @@ u32 run(u32 n)
             }
         }
         for (u32 i = 0; i < N; i++) {
-            for (u32 j = 0; j < N; j++) m[i][j] = c[i][j] + (i == j ? 8.0f : 0.0f);
+            for (u32 j = 0; j < N; j++) m[i][j] = c[i][j];
+            m[i][i] += 8.0f;
             m[i][N] = a[i][0];
         }
         sum = mix_f32(mix_f32(sum, solve()), c[round % N][3]);

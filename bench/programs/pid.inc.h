@@ -37,6 +37,8 @@ static void plant_step(struct plant *p, real force, real dt)
     p->position += p->velocity * dt;
 }
 
+static const real targets[2] = {1, (real)-0.5};
+
 u32 run(u32 n)
 {
     u32 seed = 11, sum = 0;
@@ -50,7 +52,7 @@ u32 run(u32 n)
         plants[i] = p;
     }
     for (u32 step = 0; step < n; step++) {
-        real target = step / 200 % 2 == 0 ? (real)1 : (real)-0.5;
+        real target = targets[step / 200 % 2];
         for (u32 i = 0; i < 4; i++) {
             real noise = (real)(i32)(next_random(&seed) & 255) * (real)(1.0 / 65536);
             real force = pid_step(&controllers[i], target, plants[i].position + noise);
