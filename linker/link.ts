@@ -49,7 +49,7 @@ const MAX_VENEER_ROUNDS = 16;
  */
 export function link(objects: readonly InputObject[], board: BoardDescription, options: LinkOptions = {}): LinkedImage {
   const resolution = resolveSymbols(objects, { isLinkerDefined });
-  checkImports(objects);
+  checkImports(objects, (symbol) => resolution.globals.has(symbol));
   const entryName = options.entry ?? RuntimeSymbol.Entry;
   const entry = resolution.globals.get(entryName);
   if (entry === undefined || entry.section === null)
@@ -93,7 +93,7 @@ export function linkInto(
   const imported = base.modules.map(({ file, info }): InputObject => {
     return { name: file, origin: 'module', sections: [], symbols: [], info };
   });
-  checkImports([...imported, ...objects]);
+  checkImports([...imported, ...objects], (symbol) => resolution.globals.has(symbol) || externals.has(symbol));
   const roots = objects.flatMap((object) => object.sections);
   const live = liveSections(resolution, roots);
   const stackBottom = base.symbols.get(LinkerSymbol.WasmStackBottom);

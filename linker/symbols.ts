@@ -176,9 +176,9 @@ function describe(wanted: ObjectInfo['imports'][number]): string {
 
 /**
  * Compares each import with the export it was bound to, where both sides are compiled modules.
- * @throws DiagnosticError W402
+ * @throws DiagnosticError W401 for what nobody provides, used or not; W402 for what has another type
  */
-export function checkImports(objects: readonly InputObject[]): void {
+export function checkImports(objects: readonly InputObject[], isDefined: (symbol: string) => boolean): void {
   interface Given {
     readonly owner: string;
     readonly kind: string;
@@ -192,7 +192,11 @@ export function checkImports(objects: readonly InputObject[]): void {
   for (const { name, info } of objects) {
     for (const wanted of info?.imports ?? []) {
       const given = exported.get(wanted.symbol);
-      if (given === undefined) continue;
+      if (given === undefined) {
+        // The runtime's host functions say nothing of their types.
+        if (wanted.kind === 'func' && isDefined(wanted.symbol)) continue;
+        throw new DiagnosticError('W401', `nothing provides ${describe(wanted)} imported by ${name}`);
+      }
       if (given.kind === wanted.kind) {
         if (wanted.kind === 'func') {
           if (given.signature === wanted.signature) continue;

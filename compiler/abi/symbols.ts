@@ -14,9 +14,13 @@ export function safeModuleName(name: string): string {
   return safe === '' ? '_' : safe;
 }
 
+/** ELF names end at a NUL, Wasm names may contain one: it and the escape character itself are written as %00, %25. */
+const escapeName = (name: string): string =>
+  /[\0%]/.test(name) ? name.replace(/[\0%]/g, (c) => (c === '%' ? '%25' : '%00')) : name;
+
 /** `env.foo`: an import is the other module's export of that name. */
-export const importSymbol = (ref: ImportRef): string => `${ref.module}.${ref.name}`;
-export const exportSymbol = (module: string, name: string): string => `${module}.${name}`;
+export const importSymbol = (ref: ImportRef): string => exportSymbol(ref.module, ref.name);
+export const exportSymbol = (module: string, name: string): string => `${escapeName(module)}.${escapeName(name)}`;
 
 interface Declared {
   readonly index: number;

@@ -3,7 +3,7 @@
 // gives outcomes. Knows neither scripts nor fuzzers.
 import { compileModule, type CompileOptions } from '../../backend-xtensa/compile-module.js';
 import { ESP32_LARGE, type AddressRange, type BoardDescription } from '../../compiler/abi/boards.js';
-import { RT_MAILBOX } from '../../compiler/abi/layout.js';
+import { RT_MAILBOX, WASM_MEMORY, WASM_TABLE } from '../../compiler/abi/layout.js';
 import type { ObjectInfo } from '../../compiler/abi/object-info.js';
 import { exportSymbol, initSymbol, moduleSymbol } from '../../compiler/abi/symbols.js';
 import { TRAP_MESSAGES } from '../../compiler/abi/traps.js';
@@ -17,11 +17,11 @@ import { readObject } from '../../linker/read-object.js';
 import { loadRuntimeObjects } from '../../linker/runtime-objects.js';
 
 /** Room for suites whose memories exceed any chip. Exists only in tests. */
-const EXTERNAL: AddressRange = { base: 0x10000000, end: 0x18000000 };
+const EXTERNAL: AddressRange = { base: 0x10000000, end: 0x30000000 };
 export const SUITE_BOARD: BoardDescription = {
   ...ESP32_LARGE,
   name: 'esp32-suite',
-  description: 'esp32 with 128 MiB of RAM at an address no chip has; exists only in tests',
+  description: 'esp32 with 512 MiB of RAM at an address no chip has; exists only in tests',
   regions: [
     ...ESP32_LARGE.regions.filter((r) => r.name !== 'PSRAM'),
     {
@@ -46,8 +46,8 @@ const PRO_CACHE_MASK_IRAM0 = 1 << 0;
 const FIRST_MMU_ENTRY = 77;
 /** The module pointer array lives at the start of the external memory. */
 const MODULE_ARRAY_BYTES = 0x1000;
-/** What a memory may grow to beyond its declared size. */
-const GROWTH_BYTES = 0x400000;
+/** Most that a memory may grow to; the suites grow one by 803 pages. */
+const GROWTH_BYTES = 0x4000000;
 const STACK_BYTES = 0x8000;
 
 export interface SlotModule {
@@ -123,8 +123,9 @@ export class SlotDevice {
       code: { base: this.codeCursor, end: CODE.end },
       data: { base: this.dataCursor, end: EXTERNAL.end },
     };
-    const declared = (object.info?.memories ?? []).reduce((most, m) => Math.max(most, m.declaredBytes), 0);
-    const linked = linkInto(this.image, [object], slot, { growthLimit: declared + GROWTH_BYTES });
+    // Several modules grow in one script: none takes more than a quarter of what is left.
+    const growthLimit = Math.min(GROWTH_BYTES, Math.floor((EXTERNAL.end - this.dataCursor) / 4));
+    const linked = linkInto(this.withCurrentSizes(), [object], slot, { growthLimit });
     for (const segment of linked.segments) {
       const end = segment.address + segment.size;
       this.machine.writeMemory(segment.address, segment.bytes ?? new Uint8Array(segment.size));
@@ -137,6 +138,22 @@ export class SlotDevice {
     this.image = linked;
     this.announce(name);
     return { name, info: object.info! };
+  }
+
+  /** The image with memories and tables of loaded modules declared as large as they are now. */
+  private withCurrentSizes(): LinkedImage {
+    const modules = this.image.modules.map(({ file, info }) => {
+      const exports = info.exports.map((entry) => ({ ...entry, ...this.currentType(entry) }));
+      return { file, info: { ...info, exports } };
+    });
+    return { ...this.image, modules };
+  }
+
+  private currentType({ kind, symbol, type }: ObjectInfo['exports'][number]): { readonly type?: string } {
+    if (type === undefined || (kind !== 'memory' && kind !== 'table')) return {};
+    const offset = kind === 'memory' ? WASM_MEMORY.offset.pages : WASM_TABLE.offset.size;
+    const size = this.machine.readWord(this.address(symbol) + offset) >>> 0;
+    return { type: [size, ...type.split(':').slice(1)].join(':') };
   }
 
   /** Tells the fault handler of the module. */

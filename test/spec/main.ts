@@ -25,7 +25,11 @@ interface Report extends Task {
 
 async function executorFor(task: Task): Promise<Executor> {
   if (task.executor === 'interp') return new (await import('./executors/interp.js')).InterpExecutor();
-  return new (await import('./executors/device.js')).DeviceExecutor({ level: task.level as '0' | '1' | '2' | 's', verify: true });
+  return new (await import('./executors/device.js')).DeviceExecutor({
+    level: task.level as '0' | '1' | '2' | 's',
+    verify: true,
+    tableReserve: 1024,
+  });
 }
 
 async function runTask(task: Task): Promise<Report> {
