@@ -53,6 +53,8 @@ const STACK_BYTES = 0x8000;
 export interface SlotModule {
   readonly name: string;
   readonly info: ObjectInfo;
+  /** Machine code with its literals. */
+  readonly codeBytes: number;
 }
 
 export interface SlotDeviceOptions {
@@ -137,7 +139,7 @@ export class SlotDevice {
     }
     this.image = linked;
     this.announce(name);
-    return { name, info: object.info! };
+    return { name, info: object.info!, codeBytes: compiled.stats.codeBytes };
   }
 
   /** The image with memories and tables of loaded modules declared as large as they are now. */
