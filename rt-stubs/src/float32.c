@@ -23,7 +23,7 @@ static inline u32 normalise(u32 magnitude, i32 *exponent)
     return fraction << shift;
 }
 
-u32 rt_f32_div(u32 a, u32 b)
+u32 COMPLETE(rt_f32_div)(u32 a, u32 b)
 {
     u32 sign = (a ^ b) & F32_SIGN;
     a &= ~F32_SIGN;
@@ -58,45 +58,51 @@ u32 rt_f32_div(u32 a, u32 b)
     return rt_f32_round_pack(sign, exponent, (q << 5) | (r != 0));
 }
 
+u32 rt_inverse_root(u32 m)
+{
+    /* Middle of 1 / sqrt over each quarter of [1, 4), in units of 2^-8; then three Newton steps x (3 - m x^2) / 2. They
+     * end below the root whatever they start from; every rounding goes down, too. */
+    static const uint8_t START[12] = {241, 218, 200, 187, 175, 165, 157, 150, 143, 138, 133, 130};
+    u32 x = (u32)START[(m >> 28) - 4] << 23;
+    for (int i = 0; i < 3; i++) {
+        u32 square = mulhu(mulhu(x, x) + 1, m) + 1; /* x^2 m, scaled by 2^28, from above */
+        x = mulhu(x, ((3u << 28) - square) << 2) << 1;
+    }
+    return x;
+}
+
 u32 rt_f32_sqrt(u32 a)
 {
     if ((a << 1) == 0 || a == F32_INF) return a;
     if (a > F32_INF) return F32_NAN; /* NaN or negative */
     i32 exponent;
     u32 n = normalise(a, &exponent);
+    /* a = n / 2^23 * 2^(even), n / 2^23 in [1, 4). */
     if ((exponent & 1) == 0) n <<= 1;
     exponent = (exponent >> 1) + ((exponent & 1) != 0 ? 64 : 63);
-    n <<= 7; /* value in [2^30, 2^32): two bits come down in each step */
-    u32 root = 0, rest = 0;
-    for (int i = 0; i < 26; i++) {
-        rest = (rest << 2) | (n >> 30);
-        n <<= 2;
-        u32 trial = (root << 2) | 1;
-        root <<= 1;
-        if (rest >= trial) {
-            rest -= trial;
-            root |= 1;
-        }
+    u32 root = mulhu(n << 7, rt_inverse_root(n << 7)) >> 4; /* 26 bits, at most 2 too small */
+    u32 rest = (n << 27) - root * root;                     /* small, so modulo 2^32 will do */
+    while (rest > 2 * root) {
+        rest -= 2 * root + 1;
+        root++;
     }
-    return rt_f32_round_pack(0, exponent, (root << 5) | (rest != 0));
+    /* Round to 24 bits. A root is never exactly half way. */
+    u32 bits = ((u32)(exponent - 1) << 23) + (root >> 2);
+    return bits + ((root & 2) != 0 && ((root & 5) != 0 || rest != 0));
 }
 
-u32 rt_f32_trunc(u32 a)
+/** Rounds towards zero or, if `away`, away from it; NaN becomes canonical. */
+static inline u32 round_directed(u32 a, int away)
 {
-    u32 exponent = (a >> 23) & 0xff;
-    if (exponent < 127) return a & F32_SIGN;
-    if (exponent >= 127 + 23) return f32_is_nan(a) ? F32_NAN : a;
-    return a & ~(F32_FRACTION >> (exponent - 127));
+    i32 exponent = (i32)((a >> 23) & 0xff) - 127;
+    if (exponent < 0) return (a & F32_SIGN) | (away && (a << 1) != 0 ? 0x3f800000u : 0);
+    if (exponent >= 23) return f32_is_nan(a) ? F32_NAN : a;
+    u32 mask = F32_FRACTION >> exponent;
+    /* A carry runs into the exponent as it must. */
+    return (away ? a + mask : a) & ~mask;
 }
 
-static u32 round_directed(u32 a, int away)
-{
-    u32 t = rt_f32_trunc(a);
-    if (!away || t == a || f32_is_nan(a)) return t;
-    if ((t << 1) == 0) return t | 0x3f800000u;
-    return t + (F32_HIDDEN >> (((t >> 23) & 0xff) - 127));
-}
-
+u32 rt_f32_trunc(u32 a) { return round_directed(a, 0); }
 u32 rt_f32_ceil(u32 a) { return round_directed(a, (i32)a >= 0); }
 u32 rt_f32_floor(u32 a) { return round_directed(a, (i32)a < 0); }
 

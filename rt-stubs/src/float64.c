@@ -160,64 +160,88 @@ u64 rt_f64_sqrt(u64 a)
 {
     if ((a << 1) == 0 || a == F64_INF) return a;
     if (a > F64_INF) return F64_NAN; /* NaN or negative */
-    i32 exponent = (i32)(a >> 52);
-    u64 fraction = a & F64_FRACTION;
-    if (exponent == 0) {
-        u32 shift = clz64(fraction) - 11;
-        exponent = 1 - (i32)shift;
-        fraction <<= shift;
-    } else fraction |= F64_HIDDEN;
-    /* Value = n * 2^(even); n in [2^52, 2^54). Root of n * 2^56 (an integer below 2^55) bit by bit from the top: `rest`
-     * is the remainder so far, `root` the root, two bits of n come down in each step. */
-    if ((exponent & 1) == 0) fraction <<= 1;
+    i32 exponent;
+    u64 n = normalise(a, &exponent);
+    /* a = n / 2^52 * 2^(even), n / 2^52 in [1, 4). The root of a number is never subnormal, so nothing can underflow. */
+    if ((exponent & 1) == 0) n <<= 1;
     exponent = (exponent >> 1) + ((exponent & 1) != 0 ? 512 : 511);
-    u64 root = 0, rest = 0, n = fraction << 10;
-    for (int i = 0; i < 55; i++) {
-        rest = (rest << 2) | (n >> 62);
-        n <<= 2;
-        u64 trial = (root << 2) | 1;
-        root <<= 1;
-        if (rest >= trial) {
-            rest -= trial;
-            root |= 1;
-        }
+    u32 x = rt_inverse_root((u32)(n >> 22));
+    /* The root in two digits of 28 bits: s from x, at most 2 too small, then the remainder times x / 2. */
+    u32 s = mulhu((u32)(n >> 22), x) >> 2;
+    u32 rest = ((u32)n << 2) - s * s; /* below 2^31, so modulo 2^32 will do */
+    u64 root = ((u64)s << 27) + mulhu(rest, x);
+    /* Off by 2 at most: correct with the exact remainder, which is small, so modulo 2^64 will do. */
+    u32 low = (u32)root, high = (u32)(root >> 32);
+    i64 remainder = (i64)((n << 56) - mul32(low, low) - ((u64)(low * high) << 33));
+    while (remainder < 0) {
+        root--;
+        remainder += (i64)(2 * root + 1);
     }
-    return rt_f64_round_pack(0, exponent, (root << 8) | (rest != 0));
+    while (remainder > (i64)(2 * root)) {
+        remainder -= (i64)(2 * root + 1);
+        root++;
+    }
+    /* 55 bits; round to 53. A root is never exactly half way. */
+    u64 bits = ((u64)(u32)(exponent - 1) << 52) + (root >> 2);
+    return bits + ((root & 2) != 0 && ((root & 1) != 0 || remainder != 0 || (root & 4) != 0));
 }
 
-/** Number with its fraction bits below 1 cleared; NaN becomes canonical. */
-u64 rt_f64_trunc(u64 a)
+static inline u64 join(u32 high, u32 low) { return (u64)high << 32 | low; }
+
+/** Rounds towards zero or, if `away`, away from it; NaN becomes canonical. In words: the masks stay 32 bits wide. */
+static inline u64 round_directed(u64 a, int away)
 {
-    u32 exponent = (u32)(a >> 52) & 0x7ff;
-    if (exponent < 1023) return a & F64_SIGN;
-    if (exponent >= 1023 + 52) return f64_is_nan(a) ? F64_NAN : a;
-    return a & ~(F64_FRACTION >> (exponent - 1023));
+    u32 high = (u32)(a >> 32), low = (u32)a;
+    i32 exponent = (i32)((high >> 20) & 0x7ff) - 1023;
+    if (exponent < 0) {
+        high &= 0x80000000u;
+        return away && (a << 1) != 0 ? join(high | 0x3ff00000u, 0) : join(high, 0);
+    }
+    if (exponent >= 52) return f64_is_nan(a) ? F64_NAN : a;
+    if (exponent <= 20) {
+        u32 mask = 0xfffffu >> exponent; /* bits of the high word below the point */
+        if (away && ((high & mask) | low) != 0) high += mask;
+        /* A carry runs into the exponent as it must; the low word's share of it is in the mask's lowest bit. */
+        if (away && (high & mask) == mask && low != 0) high++;
+        return join(high & ~mask, 0);
+    }
+    u32 mask = 0xffffffffu >> (exponent - 20);
+    if (away && (low & mask) != 0) {
+        u32 up = low + mask;
+        if (up < low) high++;
+        low = up;
+    }
+    return join(high, low & ~mask);
 }
 
-/** Rounds away from zero if `away`, else towards zero. */
-static u64 round_directed(u64 a, int away)
-{
-    u64 t = rt_f64_trunc(a);
-    if (!away || t == a || f64_is_nan(a)) return t;
-    if ((t << 1) == 0) return t | 0x3ff0000000000000ull;
-    /* One more in the last place above the point; a carry runs into the exponent as it must. */
-    u32 exponent = (u32)(t >> 52) & 0x7ff;
-    return t + (F64_HIDDEN >> (exponent - 1023));
-}
-
+u64 rt_f64_trunc(u64 a) { return round_directed(a, 0); }
 u64 rt_f64_ceil(u64 a) { return round_directed(a, (i64)a >= 0); }
 u64 rt_f64_floor(u64 a) { return round_directed(a, (i64)a < 0); }
 
 u64 rt_f64_nearest(u64 a)
 {
-    u32 exponent = (u32)(a >> 52) & 0x7ff;
+    u32 high = (u32)(a >> 32), low = (u32)a;
+    u32 exponent = (high >> 20) & 0x7ff;
     if (exponent >= 1023 + 52) return f64_is_nan(a) ? F64_NAN : a;
-    if (exponent < 1022) return a & F64_SIGN;
-    if (exponent == 1022) return (a & F64_FRACTION) == 0 ? a & F64_SIGN : (a & F64_SIGN) | 0x3ff0000000000000ull;
+    if (exponent < 1023) {
+        /* Below 1: only what is above one half becomes 1. */
+        u32 sign = high & 0x80000000u;
+        return exponent == 1022 && ((high << 12) | low) != 0 ? join(sign | 0x3ff00000u, 0) : join(sign, 0);
+    }
     u32 shift = 1075 - exponent; /* fraction bits below the point, 1..52 */
-    u64 mask = ((u64)1 << shift) - 1;
-    /* At shift 52 the lowest integer bit is the hidden one; bit 52 of 1023 is odd as well. */
-    return (a + (mask >> 1) + ((a >> shift) & 1)) & ~mask;
+    if (shift <= 32) {
+        u32 half = 1u << (shift - 1), mask = half + (half - 1);
+        u32 odd = shift == 32 ? high & 1 : (low >> shift) & 1;
+        u32 up = low + half - 1 + odd;
+        if (up < low) high++;
+        return join(high, up & ~mask);
+    }
+    /* At shift 52 the lowest integer bit is the hidden one; bit 20 of an exponent field of 1023 is odd as well. */
+    u32 half = 1u << (shift - 33), mask = half + (half - 1);
+    u32 rest = high & mask;
+    high &= ~mask;
+    if (rest > half || (rest == half && (low != 0 || (high & (mask + 1)) != 0))) high += mask + 1;
+    return join(high, 0);
 }
 
 static inline u64 select_by_order(u64 a, u64 b, int want_less)
