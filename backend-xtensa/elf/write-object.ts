@@ -40,7 +40,7 @@ class StringTable {
     if (offset === undefined) {
       offset = this.length;
       this.offsets.set(text, offset);
-      const bytes = this.encoder.encode(`${elfName(text)}\0`);
+      const bytes = this.encoder.encode(`${text}\0`);
       this.parts.push(bytes);
       this.length += bytes.length;
     }
@@ -55,11 +55,6 @@ class StringTable {
     }
     return all;
   }
-}
-
-/** Wasm names may hold NUL, which ends a name in ELF. */
-function elfName(name: string): string {
-  return name.includes('\0') ? name.replaceAll('\0', '\\0') : name;
 }
 
 interface OutSection {
