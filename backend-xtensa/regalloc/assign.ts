@@ -56,7 +56,7 @@ export class Assigner {
   private enqueue(bundle: Bundle): void {
     this.set.measure(bundle);
     bundle.state = BundleState.Pending;
-    bundle.priority = bundle.density;
+    bundle.priority = bundle.minimal ? 1e9 : bundle.length;
     this.queue.push(bundle);
   }
 

@@ -91,7 +91,9 @@ class Planner {
   private readonly distanceIn: Float64Array;
   private touched: number[] = [];
   private readonly exits: (Int32Array | undefined)[];
+  /** Predecessors done that a value leaves in a register: their number and weight. */
   private readonly inExits: Int32Array;
+  private readonly inWeight: Float64Array;
   private readonly inW: Uint8Array;
   private w: number[] = [];
   private readonly since: Int32Array;
@@ -114,6 +116,7 @@ class Planner {
     this.distanceIn = new Float64Array(live.liveInVReg.length).fill(UNKNOWN);
     this.exits = new Array<Int32Array | undefined>(p.blockCount).fill(undefined);
     this.inExits = new Int32Array(p.vregCount);
+    this.inWeight = new Float64Array(p.vregCount);
     this.inW = new Uint8Array(p.vregCount);
     this.since = new Int32Array(p.vregCount);
     this.lastEnd = new Int32Array(p.vregCount);
@@ -189,10 +192,11 @@ class Planner {
 
   /** Values that begin block b in a register. */
   private chooseEntry(b: number): void {
-    const { p, live, next, inExits, classIndex } = this;
+    const { p, live, next, inExits, inWeight, classIndex } = this;
     const candidates: number[] = [];
     const preds = p.preds[b]!;
     let done = 0;
+    let doneWeight = 0;
     let isHeader = false;
     for (const pred of preds) {
       const exit = this.exits[pred];
@@ -201,7 +205,13 @@ class Planner {
         continue;
       }
       done++;
-      for (let k = 0; k < exit.length; k++) inExits[exit[k]!]!++;
+      // Of edges with moves at the successor's start the successor's weight counts; there is only one then.
+      const weight = preds.length === 1 ? p.blockWeight[b]! : p.blockWeight[pred]!;
+      doneWeight += weight;
+      for (let k = 0; k < exit.length; k++) {
+        inExits[exit[k]!]!++;
+        inWeight[exit[k]!]! += weight;
+      }
     }
     const through: number[] = [];
     for (let e = live.liveInHead[b]!; e !== NIL; e = live.liveInNext[e]!) {
@@ -210,7 +220,8 @@ class Planner {
       const known = inExits[v]!;
       const isFar = next[v]! >= EXIT_DISTANCE;
       if (isHeader) (isFar ? through : candidates).push(v);
-      else if (known === done || (known > 0 && !isFar)) candidates.push(v);
+      else if (known === done) candidates.push(v);
+      else if (known > 0 && !isFar && doneWeight - inWeight[v]! < p.blockWeight[b]! * 0.99) candidates.push(v);
     }
     for (const v of p.input.blockParams(b)) {
       if (p.vregClass[v] === classIndex && next[v] !== NEVER) candidates.push(v);
@@ -234,7 +245,11 @@ class Planner {
     }
     for (const pred of preds) {
       const exit = this.exits[pred];
-      if (exit !== undefined) for (let k = 0; k < exit.length; k++) inExits[exit[k]!] = 0;
+      if (exit === undefined) continue;
+      for (let k = 0; k < exit.length; k++) {
+        inExits[exit[k]!] = 0;
+        inWeight[exit[k]!] = 0;
+      }
     }
     const start = blockFrom(p, b);
     for (const v of candidates) this.enter(v, start);

@@ -10,6 +10,9 @@ const MAX_SPLITS = 12;
 /** Largest stretch in slots over which a value reloaded for one use is kept for the next one of the block. */
 const CLUSTER_GAP = 24;
 
+/** Blocks to look back over for a better place to cut. */
+const MAX_STEPS = 100;
+
 export class Splitter {
   /** callsBefore[s]: number of slots < s whose instruction clobbers registers. */
   private readonly callsBefore: Int32Array;
@@ -29,22 +32,42 @@ export class Splitter {
     this.callsBefore = callsBefore;
   }
 
+  /** What a move on every edge into `block` costs. */
+  private entryCost(block: number): number {
+    const { p } = this;
+    const preds = p.preds[block]!;
+    if (preds.length === 1) return p.blockWeight[block]!;
+    let cost = 0;
+    for (let k = 0; k < preds.length; k++) cost += p.blockWeight[preds[k]!]!;
+    return cost;
+  }
+
   /**
    * The cheapest even position in [low, high] (both even) for a cut: code there runs least often; of equals the latest.
    * A cut at a block's header costs moves on the edges into it.
    */
   private cheapestCut(low: number, high: number): number {
     const { p } = this;
-    let best = high;
     let block = p.slotBlock[high >> 1]!;
     const lowBlock = p.slotBlock[low >> 1]!;
-    let weight = p.blockWeight[block]!;
-    for (let steps = 0; block > lowBlock && steps < 100; block--, steps++) {
-      const header = 2 * (p.blockFirst[block]! + block);
-      const boundary = Math.min(p.blockWeight[block]!, p.blockWeight[block - 1]!);
-      if (header >= low && boundary < weight) {
-        weight = boundary;
-        best = header;
+    let header = 2 * (p.blockFirst[block]! + block);
+    let best = high;
+    let cost = high === header ? this.entryCost(block) : p.blockWeight[block]!;
+    for (let steps = 0; block >= lowBlock && steps < MAX_STEPS; steps++) {
+      if (header >= low && header < best) {
+        const entry = this.entryCost(block);
+        if (entry < cost) {
+          cost = entry;
+          best = header;
+        }
+      }
+      // Just before the terminator of the block above.
+      if (--block < lowBlock) break;
+      header = 2 * (p.blockFirst[block]! + block);
+      const terminator = 2 * (p.blockFirst[block + 1]! + block);
+      if (terminator >= low && p.blockWeight[block]! < cost) {
+        cost = p.blockWeight[block]!;
+        best = terminator;
       }
     }
     return best;
@@ -102,6 +125,12 @@ export class Splitter {
     const { set } = this;
     const { uses } = set;
     const start = set.start(bundle);
+    // A soft use takes the value from memory as well as a reload would.
+    while (after !== NIL && uses.to[after] === uses.from[after]) after = uses.next[after]!;
+    if (after === NIL) {
+      set.toMemory(bundle);
+      return;
+    }
     const first = uses.from[after]! & ~1;
     if (first > start && limit <= first) {
       const position = this.cheapestCut(Math.max(limit, (start + 2) & ~1), first);
