@@ -131,6 +131,7 @@ export function foldI32(r: Rewriter, inst: Inst): Inst | null {
     case Op.I32Eqz:
       if (isI32Compare(a.op) || INVERSE.has(a.op)) return invert(r, a);
       if (a.op === Op.I32Sub || a.op === Op.I32Xor) return r.emit(Op.I32Eq, [a.args[0]!, a.args[1]!]);
+      if (a.op === Op.I32Add && isI32Const(a.args[1]!)) return r.emit(Op.I32Eq, [a.args[0]!, r.i32(-a.args[1]!.imm)]);
       return null;
     default:
       return isI32Compare(inst.op) ? foldCompare(r, inst, a, b) : null;
