@@ -18,7 +18,7 @@ const SIM_BOARD: BoardDescription = {
   name: 'sim',
   regions: [
     { name: 'RAM', base: 0, size: 0x400000, kind: 'ram', executable: true, wordOnly: false },
-    { name: 'RESET', base: 0xfe000000, size: 0x1000, kind: 'ram', executable: true, wordOnly: false },
+    { name: 'RESET', base: 0xfe000000, size: 0x2000, kind: 'ram', executable: true, wordOnly: false },
   ],
 };
 const RESET_VECTOR = 0xfe000000;

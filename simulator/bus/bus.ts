@@ -13,6 +13,8 @@ const PERIPHERAL_BASE = 0x3ff00000;
 const APB_BASE = 0x3ff40000;
 const AHB_BASE = 0x60000000;
 const PERIPHERAL_END = 0x3ff80000;
+/** Peripherals come in 4 KiB blocks. */
+const PERIPHERAL_SHIFT = 12;
 
 export interface Watch {
   readonly name: string;
@@ -33,7 +35,7 @@ export interface BusEvents {
 
 export class Bus {
   private readonly peripherals: (Peripheral | undefined)[] = new Array<Peripheral | undefined>(
-    (PERIPHERAL_END - PERIPHERAL_BASE) >>> PAGE_SHIFT,
+    (PERIPHERAL_END - PERIPHERAL_BASE) >>> PERIPHERAL_SHIFT,
   );
   private readonly exception = new CpuException();
   private watches: readonly Watch[] = [];
@@ -45,8 +47,8 @@ export class Bus {
   ) {}
 
   attach(peripheral: Peripheral): void {
-    const first = (peripheral.base - PERIPHERAL_BASE) >>> PAGE_SHIFT;
-    for (let page = 0; page < peripheral.size >>> PAGE_SHIFT; page++) this.peripherals[first + page] = peripheral;
+    const first = (peripheral.base - PERIPHERAL_BASE) >>> PERIPHERAL_SHIFT;
+    for (let page = 0; page < peripheral.size >>> PERIPHERAL_SHIFT; page++) this.peripherals[first + page] = peripheral;
   }
 
   load32(address: number): number {
@@ -154,7 +156,7 @@ export class Bus {
 
   private peripheral(address: number): Peripheral {
     const apb = address >= AHB_BASE ? address - AHB_BASE + APB_BASE : address;
-    const peripheral = this.peripherals[(apb - PERIPHERAL_BASE) >>> PAGE_SHIFT];
+    const peripheral = this.peripherals[(apb - PERIPHERAL_BASE) >>> PERIPHERAL_SHIFT];
     if (peripheral === undefined) {
       throw new MachineStop('unmodelled', `access to unmodelled peripheral at ${hex32(address)}`, address);
     }

@@ -5,7 +5,8 @@
 import type { BoardDescription, BoardRegion } from '../../compiler/abi/boards.js';
 import { FLASH_PAGE_BYTES } from '../../compiler/abi/boards.js';
 
-export const PAGE_SHIFT = 12;
+/** 8 KiB: the largest size that all of the chip's regions are multiples of; smaller ones make the tables slow to set up. */
+export const PAGE_SHIFT = 13;
 export const PAGE_BYTES = 1 << PAGE_SHIFT;
 const PAGE_COUNT = 1 << (32 - PAGE_SHIFT);
 
@@ -18,7 +19,7 @@ const enum Guard {
 
 /**
  * A page table: entry = backing offset - address (as int32), 0 = not mapped for this kind of access. Indexed by
- * address >>> 12. Backing offset 0 belongs to no region, so 0 is never a valid entry.
+ * address >>> PAGE_SHIFT. Backing offset 0 belongs to no region, so 0 is never a valid entry.
  */
 export type PageTable = Int32Array;
 
