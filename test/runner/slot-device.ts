@@ -94,13 +94,18 @@ export class SlotDevice {
 
   /** A device with nothing but the runtime. */
   reset(): void {
+    this.clear();
+    const booted = this.device.boot();
+    if (booted.ending.kind !== 'returned') throw new InternalError(`the runtime did not boot: ${booted.ending.kind}`);
+    this.mapCode();
+  }
+
+  /** Forgets all modules without a new boot: for many small modules in a row. */
+  clear(): void {
     this.image = this.base;
     this.codeCursor = CODE.base;
     this.dataCursor = EXTERNAL.base + MODULE_ARRAY_BYTES;
     this.moduleCount = 0;
-    const booted = this.device.boot();
-    if (booted.ending.kind !== 'returned') throw new InternalError(`the runtime did not boot: ${booted.ending.kind}`);
-    this.mapCode();
   }
 
   /** What the firmware does for an image with code in flash. */
