@@ -12,6 +12,8 @@ export interface ProgramResult {
   readonly group: string;
   /** Contents of the Wasm code section. */
   readonly wasmCodeBytes: number;
+  /** First 16 hexadecimal digits of the SHA-256 of the Wasm module. */
+  readonly wasmHash: string;
   readonly measurements: Readonly<Record<string, Measurement>>;
 }
 
@@ -47,7 +49,7 @@ export function measureAll(
       }
     }
     const { name, title, group } = program;
-    return { name, title, group, wasmCodeBytes: wasm.codeSectionBytes, measurements };
+    return { name, title, group, wasmCodeBytes: wasm.codeSectionBytes, wasmHash: wasm.hash, measurements };
   });
   return { programs: results, missing, failures };
 }

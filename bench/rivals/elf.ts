@@ -35,7 +35,8 @@ export function readElf(bytes: Uint8Array): ElfFile {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const word = (at: number): number => view.getUint32(at, true);
   const half = (at: number): number => view.getUint16(at, true);
-  if (word(0) !== 0x464c457f || bytes[4] !== 1 || bytes[5] !== 1) throw new Error('not a 32-bit little-endian ELF file');
+  if (word(0) !== 0x464c457f || bytes[4] !== 1 || bytes[5] !== 1)
+    throw new Error('not a 32-bit little-endian ELF file');
   const text = (at: number): string => {
     let end = at;
     while (bytes[end] !== 0) end++;

@@ -2,7 +2,7 @@
 // Refuses to know what a command means.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { fileURLToPath } from 'node:url';
@@ -86,17 +86,25 @@ export function make(recipe: Recipe): Made {
     const made = JSON.parse(readFileSync(stamp, 'utf8')) as { key: string; milliseconds: number };
     if (made.key === key) return { folder, milliseconds: made.milliseconds };
   }
-  rmSync(folder, { recursive: true, force: true });
-  mkdirSync(folder, { recursive: true });
-  for (const [name, content] of Object.entries(recipe.files ?? {})) writeFileSync(join(folder, name), content);
-  let milliseconds = 0;
-  for (const { tool, args, timed } of recipe.commands) {
-    const start = performance.now();
-    execute(tool, args, folder);
-    if (timed === true) milliseconds += performance.now() - start;
+  // Made beside and renamed at the end: another run in the same tree never sees half a result.
+  const work = `${folder}.${process.pid}`;
+  rmSync(work, { recursive: true, force: true });
+  mkdirSync(work, { recursive: true });
+  try {
+    for (const [name, content] of Object.entries(recipe.files ?? {})) writeFileSync(join(work, name), content);
+    let milliseconds = 0;
+    for (const { tool, args, timed } of recipe.commands) {
+      const start = performance.now();
+      execute(tool, args, work);
+      if (timed === true) milliseconds += performance.now() - start;
+    }
+    writeFileSync(join(work, 'made.json'), JSON.stringify({ key, milliseconds }));
+    rmSync(folder, { recursive: true, force: true });
+    renameSync(work, folder);
+    return { folder, milliseconds };
+  } finally {
+    rmSync(work, { recursive: true, force: true });
   }
-  writeFileSync(stamp, JSON.stringify({ key, milliseconds }));
-  return { folder, milliseconds };
 }
 
 function execute(tool: Tool, args: readonly string[], folder: string): void {

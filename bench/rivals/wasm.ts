@@ -1,5 +1,6 @@
 // Takes a benchmark program; gives the Wasm module that clang makes of it: the input of wasm-aot and of wasm2c. Knows
 // nothing of what happens to it.
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { BenchProgram } from '../programs.js';
@@ -15,6 +16,8 @@ export interface WasmBuild {
   readonly bytes: Uint8Array;
   /** Contents of the code section: what code sizes are compared with. */
   readonly codeSectionBytes: number;
+  /** First 16 hexadecimal digits of the SHA-256. */
+  readonly hash: string;
 }
 
 /** One page of memory that cannot grow, as a module for a chip with 320 KiB of RAM would have. @throws MissingTool */
@@ -46,7 +49,8 @@ export function buildWasm(program: BenchProgram): WasmBuild {
   });
   const path = join(folder, 'program.wasm');
   const bytes = readFileSync(path);
-  return { path, bytes, codeSectionBytes: codeSectionBytes(bytes) };
+  const hash = createHash('sha256').update(bytes).digest('hex').slice(0, 16);
+  return { path, bytes, codeSectionBytes: codeSectionBytes(bytes), hash };
 }
 
 const CODE_SECTION = 10;

@@ -1,0 +1,157 @@
+// The command `npm run bench`: arguments in, tables, JSON, chart or verdict out. Knows no measuring.
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import type { CompileOptions } from '../backend-xtensa/compile-module.js';
+import { buildRuntime } from '../firmware/build.js';
+import type { BenchResult } from './measure-all.js';
+import { measureAll } from './measure-all.js';
+import { PROGRAMS } from './programs.js';
+import type { BenchProgram } from './programs.js';
+import type { Baseline } from './report/baseline.js';
+import { PRODUCT, compareBaseline, makeBaseline } from './report/baseline.js';
+import { chart } from './report/chart.js';
+import { METRICS, formatSummary, formatTable } from './report/table.js';
+import type { Column } from './rivals/column.js';
+import { nativeColumn } from './rivals/native-column.js';
+import { productColumn } from './rivals/product-column.js';
+import { BENCH_FOLDER, MissingTool, ROOT } from './rivals/tools.js';
+import { wasm2cColumn } from './rivals/wasm2c-column.js';
+
+const USAGE = `npm run bench -- [options]
+  --only NAME[,NAME]    these programs only
+  --columns ID[,ID]     these columns only: ${PRODUCT}, llvm, gcc, wasm2c-llvm, wasm2c-gcc
+  -O, --level LEVEL     optimisation level of wasm-aot: 0, 1, 2 (default) or s
+  --cfi MODE            none, forward (default) or full
+  --without PASS[,PASS] another column: wasm-aot without these passes
+  --json                all measurements as JSON
+  --chart               also write docs/benchmark.svg
+  --check               compare wasm-aot with bench/baseline.json; more than 2 % slower fails
+  --update              write bench/baseline.json
+`;
+
+const BASELINE = join(BENCH_FOLDER, 'baseline.json');
+const CHART = join(ROOT, 'docs', 'benchmark.svg');
+
+interface Arguments {
+  readonly programs: readonly BenchProgram[];
+  readonly columns: readonly Column[];
+  readonly json: boolean;
+  readonly chart: boolean;
+  readonly check: boolean;
+  readonly update: boolean;
+}
+
+class UsageError extends Error {}
+
+function parse(argv: readonly string[]): Arguments | undefined {
+  const { values } = parseArgs({
+    args: [...argv],
+    options: {
+      only: { type: 'string' },
+      columns: { type: 'string' },
+      level: { type: 'string', short: 'O', default: '2' },
+      cfi: { type: 'string', default: 'forward' },
+      without: { type: 'string' },
+      json: { type: 'boolean', default: false },
+      chart: { type: 'boolean', default: false },
+      check: { type: 'boolean', default: false },
+      update: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  });
+  if (values.help) return undefined;
+  if (!['0', '1', '2', 's'].includes(values.level)) throw new UsageError(`no level ${values.level}`);
+  if (!['none', 'forward', 'full'].includes(values.cfi)) throw new UsageError(`no cfi mode ${values.cfi}`);
+  const compile = { level: values.level, cfi: values.cfi } as CompileOptions;
+  const all = columnsFor(compile, values.without?.split(','));
+  const verdictOnly = values.check || values.update;
+  const wanted = values.columns?.split(',') ?? (verdictOnly ? [PRODUCT] : all.map(({ id }) => id));
+  return {
+    programs: select(PROGRAMS, ({ name }) => name, values.only?.split(','), 'program'),
+    columns: select(all, ({ id }) => id, wanted, 'column'),
+    json: values.json,
+    chart: values.chart,
+    check: values.check,
+    update: values.update,
+  };
+}
+
+function columnsFor(compile: CompileOptions, without: readonly string[] | undefined): Column[] {
+  const plain = productColumn(PRODUCT, 'wasm-aot', compile);
+  const ablated =
+    without === undefined
+      ? []
+      : [productColumn('without', `without ${without.join(',')}`, { ...compile, without: new Set(without) })];
+  const natives = [nativeColumn('llvm'), nativeColumn('gcc')];
+  return [plain, ...ablated, ...natives, wasm2cColumn('llvm'), wasm2cColumn('gcc')];
+}
+
+function select<T>(all: readonly T[], nameOf: (item: T) => string, names: readonly string[] | undefined, what: string) {
+  for (const name of names ?? []) {
+    if (!all.some((item) => nameOf(item) === name)) {
+      throw new UsageError(`no ${what} ${name}; there are ${all.map(nameOf).join(', ')}`);
+    }
+  }
+  return names === undefined ? all : all.filter((item) => names.includes(nameOf(item)));
+}
+
+function readBaseline(): Baseline {
+  return existsSync(BASELINE) ? (JSON.parse(readFileSync(BASELINE, 'utf8')) as Baseline) : {};
+}
+
+/** @returns the exit code */
+function verdict(result: BenchResult): number {
+  const { changes, regressions, skipped, compared } = compareBaseline(result, readBaseline());
+  for (const line of changes) console.log(line);
+  if (skipped.length > 0) {
+    console.log(`not compared, as clang made other modules than the baseline's: ${skipped.join(', ')}`);
+  }
+  for (const line of regressions) console.log(`REGRESSION ${line}`);
+  console.log(`${compared} programs compared, ${regressions.length} regressions`);
+  return regressions.length > 0 ? 1 : 0;
+}
+
+async function main(): Promise<number> {
+  const wanted = parse(process.argv.slice(2));
+  if (wanted === undefined) {
+    process.stdout.write(USAGE);
+    return 0;
+  }
+  await buildRuntime();
+  const interactive = process.stderr.isTTY;
+  const result = measureAll(wanted.programs, wanted.columns, (text) => {
+    if (interactive) process.stderr.write(`\r\x1b[K${text}`);
+  });
+  if (interactive) process.stderr.write('\r\x1b[K');
+
+  if (wanted.json) console.log(JSON.stringify(result, null, 2));
+  else if (!wanted.check && !wanted.update) {
+    for (const metric of METRICS) console.log(formatTable(metric, result, wanted.columns));
+    console.log(formatSummary(result, PRODUCT));
+  }
+  for (const [id, message] of Object.entries(result.missing)) console.error(`column ${id}: ${message}`);
+  for (const failure of result.failures) console.error(failure);
+  if (wanted.chart) {
+    writeFileSync(CHART, chart(result, METRICS[0] as (typeof METRICS)[number]));
+    console.error(`wrote ${CHART}`);
+  }
+  if (wanted.update) {
+    writeFileSync(BASELINE, `${JSON.stringify(makeBaseline(result, readBaseline()), null, 2)}\n`);
+    console.error(`wrote ${BASELINE}`);
+  }
+  const productFailed = result.failures.some((failure) => failure.includes(', wasm-aot'));
+  return (wanted.check ? verdict(result) : 0) || (productFailed ? 1 : 0);
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  if (error instanceof MissingTool) {
+    // Without clang there are no modules: nothing to compare, which is not a regression.
+    console.error(`bench skipped: ${error.message}`);
+  } else if (error instanceof UsageError || (error as { code?: string }).code?.startsWith('ERR_PARSE_ARGS') === true) {
+    console.error(`${(error as Error).message}\n${USAGE}`);
+    process.exitCode = 2;
+  } else throw error;
+}
