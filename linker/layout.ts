@@ -14,6 +14,8 @@ export type Placement = 'auto' | 'ram' | 'flash';
 export interface LayoutOptions {
   /** Bytes of the stack that boot code, compiled code and runtime share. */
   readonly stackBytes: number;
+  /** Reserve a shadow stack even if no object refers to it yet. */
+  readonly shadowStack: boolean;
   /** Where compiled code goes: IRAM, flash, or IRAM if everything fits. */
   readonly code: Placement;
   /** Where the constants of modules (data segments, tables of the runtime) go. */
@@ -109,6 +111,9 @@ export function layoutBoard(
   const stackBottom = stackRegion.take(stackBytes, 16);
   placer.symbols.set(LinkerSymbol.WasmStackBottom, stackBottom);
   placer.symbols.set(LinkerSymbol.WasmStackTop, stackBottom + stackBytes);
+  // As large as the stack, so that one displacement serves every frame.
+  if (options.shadowStack || refersTo(objects, LinkerSymbol.ShadowDisplacement))
+    placer.symbols.set(LinkerSymbol.ShadowDisplacement, stackRegion.take(stackBytes, 16) - stackBottom);
 
   const bss = pick.of('bss');
   const bssBytes = placer.total(bss);
@@ -195,6 +200,10 @@ export function layoutSlot(
   const regions = memory === data ? [code, data] : [code, data, memory];
   const { addresses, regionOf, symbols } = placer;
   return { addresses, regionOf, regions, symbols, memories, stack: null };
+}
+
+function refersTo(objects: readonly InputObject[], name: string): boolean {
+  return objects.some(({ symbols }) => symbols.some((symbol) => symbol.name === name));
 }
 
 /** Names the layout defines. */

@@ -19,6 +19,8 @@ import { planVeneers, VeneerPlan } from './veneers.js';
 
 export interface LinkOptions {
   readonly stackBytes?: number;
+  /** Reserve a shadow stack for modules with `--cfi full` that are added later; the ones linked now get it anyway. */
+  readonly shadowStack?: boolean;
   /** Where compiled code and module constants go; default `auto`. */
   readonly code?: Placement;
   readonly rodata?: Placement;
@@ -57,6 +59,7 @@ export function link(objects: readonly InputObject[], board: BoardDescription, o
   const live = liveSections(resolution, rootSections(objects, resolution, entryName, options));
   const layoutOptions = {
     stackBytes: options.stackBytes ?? DEFAULT_STACK_BYTES,
+    shadowStack: options.shadowStack ?? false,
     code: options.code ?? 'auto',
     rodata: options.rodata ?? 'auto',
     growthLimit: options.growthLimit ?? null,
@@ -89,7 +92,9 @@ export function linkInto(
 ): LinkedImage {
   const externals = new Map<string, number>();
   for (const [name, symbol] of base.symbols) externals.set(name, symbol.address);
-  const resolution = resolveSymbols(objects, { isLinkerDefined, externals });
+  // A slot has no stacks of its own: without a shadow stack in the base its symbol stays unresolved.
+  const inSlot = (name: string): boolean => name !== LinkerSymbol.ShadowDisplacement && isLinkerDefined(name);
+  const resolution = resolveSymbols(objects, { isLinkerDefined: inSlot, externals });
   const imported = base.modules.map(({ file, info }): InputObject => {
     return { name: file, origin: 'module', sections: [], symbols: [], info };
   });

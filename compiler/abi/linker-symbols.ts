@@ -9,6 +9,11 @@ export const LinkerSymbol = {
   WasmStackTop: '__wasm_stack_top',
   /** Lowest address of that stack; `<mod>$stack_limit` lies STACK_RESERVE_BYTES or more above it. */
   WasmStackBottom: '__wasm_stack_bottom',
+  /**
+   * Distance in bytes from a stack address to its place in the shadow stack (`--cfi full`): compiled code keeps return
+   * addresses there a second time. Only defined when something refers to it.
+   */
+  ShadowDisplacement: '__wasm_shadow_disp',
   /** Highest address (16-aligned) of the exception stack. */
   ExceptionStackTop: '__exception_stack_top',
   /** Array of `const struct wasm_module *`, in instantiation order. */

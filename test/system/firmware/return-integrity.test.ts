@@ -25,8 +25,8 @@ describe.skipIf(!haveCompiler)('return addresses', () => {
   }, 60_000);
 
   function flipped(cfi: 'forward' | 'full'): ReturnType<Device['outcome']> {
-    const { image } = buildImage([{ file: 'down.wasm', bytes }], { board: ESP32, compile: { cfi } });
-    const device = new Device(image).settle();
+    const { linked } = buildImage([{ file: 'down.wasm', bytes }], { board: ESP32, compile: { cfi } });
+    const device = new Device(linked).settle();
     expect(device.invoke('down.down', [DEPTH], 1)).toMatchObject({ reason: StopReason.Returned, results: [DEPTH] });
     // Find the innermost frame: watch SP while the same invocation runs again.
     let lowest = 0xffffffff;
