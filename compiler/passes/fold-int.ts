@@ -59,15 +59,13 @@ export function foldI32(r: Rewriter, inst: Inst): Inst | null {
   const [a, b] = inst.args as [Inst, Inst];
   const constant = b !== undefined && isI32Const(b);
   const c = constant ? b.imm : 0;
-  /** x op (second constant), when a is `x op' constant`. */
-  const inner = (op: number): boolean => constant && a.op === op && isI32Const(a.args[1]!);
+  /** Is it (x op constant) op constant? */
+  const inner = constant && a.op === inst.op && a.args.length === 2 && isI32Const(a.args[1]!);
   switch (inst.op) {
     case Op.I32Add:
       if (isI32(b, 0)) return a;
-      if (inner(Op.I32Add)) return r.emit(Op.I32Add, [a.args[0]!, r.i32(a.args[1]!.imm + c)]);
+      if (inner) return r.emit(Op.I32Add, [a.args[0]!, r.i32(a.args[1]!.imm + c)]);
       if (constant && a.op === Op.Symbol) return symbolPlus(r, a, c);
-      // (x + c) + y = (x + y) + c: constants move outwards, into offsets.
-      if (!constant && a.op === Op.I32Add && isI32Const(a.args[1]!) && b.op !== Op.Symbol) return null;
       return null;
     case Op.I32Sub:
       if (constant) return r.emit(Op.I32Add, [a, r.i32(-c)]);
@@ -82,7 +80,7 @@ export function foldI32(r: Rewriter, inst: Inst): Inst | null {
       if (c === 1) return a;
       if (c === -1) return r.emit(Op.I32Sub, [r.i32(0), a]);
       if (log2(c) >= 0) return r.emit(Op.I32Shl, [a, r.i32(log2(c))]);
-      return inner(Op.I32Mul) ? r.emit(Op.I32Mul, [a.args[0]!, r.i32(Math.imul(a.args[1]!.imm, c))]) : null;
+      return inner ? r.emit(Op.I32Mul, [a.args[0]!, r.i32(Math.imul(a.args[1]!.imm, c))]) : null;
     }
     case Op.I32DivU:
       if (c === 1) return a;
@@ -99,18 +97,18 @@ export function foldI32(r: Rewriter, inst: Inst): Inst | null {
     case Op.I32And:
       if (isI32(b, 0) || a === b) return b;
       if (isI32(b, -1)) return a;
-      if (inner(Op.I32And)) return r.emit(Op.I32And, [a.args[0]!, r.i32(a.args[1]!.imm & c)]);
+      if (inner) return r.emit(Op.I32And, [a.args[0]!, r.i32(a.args[1]!.imm & c)]);
       if (c === 1 && constant && isCompare(a)) return a;
       return null;
     case Op.I32Or:
       if (isI32(b, 0) || a === b) return a;
       if (isI32(b, -1)) return b;
-      return inner(Op.I32Or) ? r.emit(Op.I32Or, [a.args[0]!, r.i32(a.args[1]!.imm | c)]) : null;
+      return inner ? r.emit(Op.I32Or, [a.args[0]!, r.i32(a.args[1]!.imm | c)]) : null;
     case Op.I32Xor:
       if (isI32(b, 0)) return a;
       if (a === b) return r.i32(0);
       if (c === 1 && constant && isCompare(a)) return invert(r, a);
-      return inner(Op.I32Xor) ? r.emit(Op.I32Xor, [a.args[0]!, r.i32(a.args[1]!.imm ^ c)]) : null;
+      return inner ? r.emit(Op.I32Xor, [a.args[0]!, r.i32(a.args[1]!.imm ^ c)]) : null;
     case Op.I32Shl:
     case Op.I32ShrU:
     case Op.I32ShrS:

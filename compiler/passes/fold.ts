@@ -129,6 +129,10 @@ class Folder {
     return r.emit(type === Type.F64 ? Op.F64Const : Op.I64Const, [], low, high);
   }
 
+  private wide(value: bigint): Inst {
+    return this.constant(Type.I64, BigInt.asIntN(64, value))!;
+  }
+
   /** Conversions that undo each other. */
   private convert(inst: Inst): Inst | null {
     const r = this.rewriter;
@@ -180,16 +184,15 @@ class Folder {
     const c = makeI64(b.imm, b.imm2);
     const unsigned = BigInt.asUintN(64, c);
     const power = unsigned !== 0n && (unsigned & (unsigned - 1n)) === 0n ? unsigned.toString(2).length - 1 : -1;
-    const constant = (value: bigint): Inst => this.constant(Type.I64, BigInt.asIntN(64, value))!;
     switch (inst.op) {
       case Op.I64Add:
       case Op.I64Sub:
       case Op.I64Or:
       case Op.I64Xor:
         if (c === 0n) return a;
-        if (inst.op === Op.I64Sub) return r.emit(Op.I64Add, [a, constant(-c)]);
+        if (inst.op === Op.I64Sub) return r.emit(Op.I64Add, [a, this.wide(-c)]);
         if (inst.op === Op.I64Add && a.op === Op.I64Add && a.args[1]!.op === Op.I64Const) {
-          return r.emit(Op.I64Add, [a.args[0]!, constant(c + makeI64(a.args[1]!.imm, a.args[1]!.imm2))]);
+          return r.emit(Op.I64Add, [a.args[0]!, this.wide(c + makeI64(a.args[1]!.imm, a.args[1]!.imm2))]);
         }
         return null;
       case Op.I64And:
@@ -197,18 +200,18 @@ class Folder {
       case Op.I64Mul:
         if (c === 0n) return b;
         if (c === 1n) return a;
-        return power > 0 ? r.emit(Op.I64Shl, [a, constant(BigInt(power))]) : null;
+        return power > 0 ? r.emit(Op.I64Shl, [a, this.wide(BigInt(power))]) : null;
       case Op.I64DivU:
         if (c === 1n) return a;
-        return power > 0 ? r.emit(Op.I64ShrU, [a, constant(BigInt(power))]) : null;
+        return power > 0 ? r.emit(Op.I64ShrU, [a, this.wide(BigInt(power))]) : null;
       case Op.I64RemU:
-        return power >= 0 ? r.emit(Op.I64And, [a, constant(unsigned - 1n)]) : null;
+        return power >= 0 ? r.emit(Op.I64And, [a, this.wide(unsigned - 1n)]) : null;
       case Op.I64DivS: {
         if (c === 1n) return a;
         if (power <= 0 || c < 0n) return null;
-        const sign = r.emit(Op.I64ShrS, [a, constant(63n)]);
-        const bias = r.emit(Op.I64ShrU, [sign, constant(BigInt(64 - power))]);
-        return r.emit(Op.I64ShrS, [r.emit(Op.I64Add, [a, bias]), constant(BigInt(power))]);
+        const sign = r.emit(Op.I64ShrS, [a, this.wide(63n)]);
+        const bias = r.emit(Op.I64ShrU, [sign, this.wide(BigInt(64 - power))]);
+        return r.emit(Op.I64ShrS, [r.emit(Op.I64Add, [a, bias]), this.wide(BigInt(power))]);
       }
       case Op.I64Shl:
       case Op.I64ShrS:

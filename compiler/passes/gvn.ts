@@ -8,6 +8,7 @@ import { type Func, type Inst, replace, resolve, resolveUses } from '../ir/funct
 import type { IrModule } from '../ir/module.js';
 import { Op, OPS } from '../ir/ops.js';
 import { Type } from '../ir/types.js';
+import { ValueTable } from './value-table.js';
 
 export interface GvnCounts {
   values: number;
@@ -64,7 +65,9 @@ class Numbering {
   /** Version of the resource before a store or global.set, by instruction id. */
   private readonly before: Int32Array;
   private readonly writers: (Inst | undefined)[] = [];
-  private readonly keys = new Map<string, Inst[]>();
+  private readonly table = new ValueTable();
+  /** Small numbers for symbols and libcalls. */
+  private readonly interned = new Map<unknown, number>();
   private nextNumber = 1;
 
   constructor(
@@ -126,61 +129,80 @@ class Numbering {
   /** After a store, a load from the same place gives the stored value. */
   private recordStored(inst: Inst): void {
     const load = LOAD_OF_STORE.get(inst.op);
+    const { key } = this.table;
     if (load !== undefined) {
-      const pointer = inst.args[0]!;
-      const version = this.current[inst.imm2 === -1 ? VersionIndex.State : VersionIndex.Memory]!;
-      this.add(this.key(load, inst.imm, inst.imm2, null, [pointer], `@${version}`), inst.args[1]!);
+      const value = inst.args[1]!;
+      this.setKey(load, value.type, inst, inst.args, 1);
+      key[8] = this.current[inst.imm2 === -1 ? VersionIndex.State : VersionIndex.Memory]!;
+      this.add(value);
     } else if (inst.op === Op.GlobalSet) {
-      const key = this.key(Op.GlobalGet, inst.imm, inst.imm2, null, [], `@${this.current[VersionIndex.Global]}`);
-      this.add(`${key}:${inst.args[0]!.type}`, inst.args[0]!);
+      const value = inst.args[0]!;
+      this.setKey(Op.GlobalGet, value.type, inst, inst.args, 0);
+      key[8] = this.current[VersionIndex.Global]!;
+      this.add(value);
     }
   }
 
-  private add(key: string, inst: Inst): void {
-    const list = this.keys.get(key);
-    if (list === undefined) this.keys.set(key, [inst]);
-    else list.push(inst);
+  private add(value: Inst): void {
+    const entry = this.table.find();
+    if (entry === -1) this.table.insert(value);
+    else this.table.candidates[entry]!.push(value);
   }
 
-  private key(op: number, imm: number, imm2: number, aux: unknown, args: readonly Inst[], version: string): string {
-    let key = `${op},${imm},${imm2}`;
-    if (aux !== null) key += `,${typeof aux === 'string' ? aux : (aux as { symbol: string }).symbol}`;
-    if (args.length === 2 && OPS[op]!.commutative) {
-      const [x, y] = [this.numbers[args[0]!.id]!, this.numbers[args[1]!.id]!];
-      key += x < y ? `(${x},${y}` : `(${y},${x}`;
-    } else for (const arg of args) key += `(${this.numbers[arg.id]!}`;
-    return key + version;
+  /** Fills the table's key, versions excepted; the first `count` operands belong to it. */
+  private setKey(op: number, type: Type, inst: Inst, args: readonly Inst[], count: number): void {
+    const { key } = this.table;
+    const { numbers } = this;
+    key[0] = op * 8 + type;
+    key[1] = op === Op.MemAddr ? 0 : inst.imm;
+    key[2] = inst.imm2;
+    key[3] = inst.aux === null ? 0 : this.intern(inst.aux);
+    for (let i = 0; i < 4; i++) key[4 + i] = i < count ? numbers[args[i]!.id]! : 0;
+    if (count === 2 && key[4]! > key[5]! && OPS[op]!.commutative) {
+      const first = key[4]!;
+      key[4] = key[5]!;
+      key[5] = first;
+    }
+    key[8] = key[9] = 0;
+  }
+
+  private intern(aux: unknown): number {
+    let number = this.interned.get(aux);
+    if (number === undefined) this.interned.set(aux, (number = this.interned.size + 1));
+    return number;
   }
 
   /** Numbers a value; false if a dominating instruction has it. */
   private merge(inst: Inst, read: number): boolean {
-    const isCheckedAddress = inst.op === Op.MemAddr;
-    let version = '';
-    if (read !== 0 && !isCheckedAddress) {
-      for (let r = 0; r < VersionIndex.Count; r++) {
-        if ((read >> r) & 1) version += `@${this.versionFor(inst, r)}`;
-      }
+    const { table } = this;
+    if (inst.args.length > 4) {
+      this.numbers[inst.id] = this.nextNumber++;
+      return true;
     }
+    this.setKey(inst.op, inst.type, inst, inst.args, inst.args.length);
     // Memories only grow and never move: a passed check stays passed, and serves every smaller extent.
-    const key = this.key(inst.op, isCheckedAddress ? 0 : inst.imm, inst.imm2, inst.aux, inst.args, version);
-    const fullKey = inst.op === Op.GlobalGet ? `${key}:${inst.type}` : key;
-    const list = this.keys.get(fullKey);
-    const leader = list === undefined ? null : this.findLeader(list, inst);
-    if (leader !== null && !staysLocal(inst.op)) {
+    if (read !== 0 && inst.op !== Op.MemAddr) {
+      let at = 8;
+      for (let r = 0; r < VersionIndex.Count; r++) if ((read >> r) & 1) table.key[at++] = this.versionFor(inst, r);
+    }
+    const entry = table.find();
+    if (entry === -1) {
+      this.numbers[inst.id] = this.nextNumber++;
+      table.insert(inst);
+      return true;
+    }
+    const list = table.candidates[entry]!;
+    const leader = staysLocal(inst.op) ? null : this.findLeader(list, inst);
+    if (leader !== null) {
       if (isLoad(inst.op) || inst.op === Op.GlobalGet) this.counts.loads++;
-      else if (isCheckedAddress || inst.type === Type.Void || inst.op === Op.RefSignature) this.counts.checks++;
+      else if (inst.op === Op.MemAddr || inst.type === Type.Void || inst.op === Op.RefSignature) this.counts.checks++;
       else this.counts.values++;
       if (inst.type !== Type.Void) replace(inst, leader);
       return false;
     }
-    if (list !== undefined) {
-      // Equal, but not available here: the same number, so that what is computed from it can still be equal.
-      this.numbers[inst.id] = this.numbers[list[0]!.id]!;
-      list.push(inst);
-      return true;
-    }
-    this.numbers[inst.id] = this.nextNumber++;
-    this.keys.set(fullKey, [inst]);
+    // Equal, but not available here: the same number, so that what is computed from it can still be equal.
+    this.numbers[inst.id] = this.numbers[list[0]!.id]!;
+    list.push(inst);
     return true;
   }
 

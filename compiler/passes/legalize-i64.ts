@@ -13,20 +13,8 @@ import { Rewriter } from './rewrite.js';
 /** Rewrites `func` in place, its signature included. */
 export function legalizeI64(func: Func): void {
   func.signature = { params: flattenTypes(func.signature.params), results: flattenTypes(func.signature.results) };
-  if (!usesI64(func)) return;
   removeUnreachable(func);
   new Legalizer(func).run();
-}
-
-function usesI64(func: Func): boolean {
-  for (const block of func.blocks) {
-    for (const param of block.params) if (param.type === Type.I64) return true;
-    for (const inst of block.insts) {
-      if (inst.type === Type.I64) return true;
-      if (inst.type === Type.Multi && resultTypes(inst).includes(Type.I64)) return true;
-    }
-  }
-  return false;
 }
 
 /** Result types of a multi-result call, f64 being i64 already. */

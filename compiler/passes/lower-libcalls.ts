@@ -28,6 +28,9 @@ const CALLS: ReadonlyMap<number, LibCall> = new Map([
   [Op.I64TruncF32U, L.i64TruncF32U],
 ]);
 
+/** Ops that the pass has something to do for. */
+export const LOWERED_TO_CALLS: ReadonlySet<number> = new Set([...CALLS.keys(), Op.F32Copysign, Op.I32DivS]);
+
 /** Rewrites `func` in place. */
 export function lowerLibCalls(func: Func): void {
   const rewriter = new Rewriter(func);

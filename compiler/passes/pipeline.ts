@@ -15,6 +15,7 @@ import { legalizeI64 } from './legalize-i64.js';
 import { hoistInvariants } from './licm.js';
 import { lowerLibCalls } from './lower-libcalls.js';
 import { lowerMemory } from './lower-memory.js';
+import { Need, needsOf } from './needs.js';
 import { removeStackPairs } from './stack-pairs.js';
 
 export type OptLevel = '0' | '1' | '2' | 's';
@@ -48,6 +49,8 @@ interface Pass {
   readonly levels?: string;
   /** From this pass on signatures and values are words. */
   readonly words?: boolean;
+  /** Bit of `Need` without which a lowering pass has nothing to do. */
+  readonly need?: Need;
   readonly run: (func: Func, context: PassContext) => void;
 }
 
@@ -113,12 +116,13 @@ export const PASSES: readonly Pass[] = [
   },
   {
     name: 'cfi',
+    need: Need.IndirectCalls,
     run: (func, { module, options, stats }) =>
       count(stats, 'cfi.indirectCalls', expandIndirectCalls(func, module, options.cfi)),
   },
-  { name: 'legalize-f64', run: legalizeF64 },
-  { name: 'lower-libcalls', run: lowerLibCalls },
-  { name: 'legalize-i64', words: true, run: legalizeI64 },
+  { name: 'legalize-f64', need: Need.F64, run: legalizeF64 },
+  { name: 'lower-libcalls', need: Need.LibCalls, run: lowerLibCalls },
+  { name: 'legalize-i64', need: Need.I64, words: true, run: legalizeI64 },
   { name: 'lower-memory', words: true, run: (func, { module, symbols }) => lowerMemory(func, module, symbols) },
   ...cleanup('-lowered', true),
   {
@@ -141,6 +145,7 @@ export function lowerModule(module: IrModule, options: PassOptions): PassStats {
 export function lowerFunc(func: Func, context: PassContext): void {
   const { options } = context;
   let words = false;
+  let needs = -1;
   for (const pass of PASSES) {
     if (pass.name === 'lower-memory' && options.keepMemory === true) continue;
     if (
@@ -148,6 +153,11 @@ export function lowerFunc(func: Func, context: PassContext): void {
       (!pass.levels.includes(options.level) || options.without?.has(pass.name) === true)
     ) {
       continue;
+    }
+    if (pass.need !== undefined) {
+      if (needs === -1) needs = needsOf(func);
+      words ||= pass.words === true;
+      if ((needs & pass.need) === 0) continue;
     }
     pass.run(func, context);
     words ||= pass.words === true;

@@ -10,6 +10,8 @@ export class Rewriter {
   block: Block;
   /** Wasm byte offset given to new instructions. */
   loc = 0;
+  /** Some value was replaced, so that uses have to be resolved. */
+  private replaced = false;
 
   constructor(readonly func: Func) {
     this.block = func.entry;
@@ -59,12 +61,13 @@ export class Rewriter {
       // `this.block` may be another one by now, if the visitor split the block.
       this.block.insts = this.out;
     }
-    resolveUses(this.func);
+    if (this.replaced) resolveUses(this.func);
   }
 
   /** Makes `value` stand for `inst`, which leaves the function. */
   replaceBy(inst: Inst, value: Inst): void {
     inst.block = null;
+    this.replaced = true;
     replace(inst, value);
   }
 }
