@@ -86,6 +86,8 @@ export interface RunLimits {
 export interface InvokeOptions extends RunLimits {
   /** Deadline on the device in CPU cycles; 0 or absent: none. */
   readonly budgetCycles?: number;
+  /** Find out how deep the native stack went; costs the host a pass over the stack. Default true. */
+  readonly measureStack?: boolean;
 }
 
 /** The chip stopped in a way our firmware never should: the simulator's message and the CPU state. */
@@ -220,11 +222,11 @@ export class Device {
   }
 
   /** From the first instruction of a function until the runtime is idle again. */
-  private measure(resultWords: number, limits: RunLimits): Invocation {
+  private measure(resultWords: number, limits: InvokeOptions): Invocation {
     const { machine } = this;
     const back = machine.getRegister(0) >>> 0;
     const top = machine.getRegister(1) >>> 0;
-    const bottom = this.stackBottom(top);
+    const bottom = limits.measureStack === false ? top : this.stackBottom(top);
     machine.writeMemory(bottom, new Uint8Array(top - bottom).fill(STACK_PAINT));
     const before = { instructions: machine.instructions, cycles: machine.cycles };
     let stop = this.runUntil([back, this.addresses.idle], limits);

@@ -4,7 +4,7 @@
 import type { BoardDescription } from '../compiler/abi/boards.js';
 import { Bus } from './bus/bus.js';
 import type { Watch } from './bus/bus.js';
-import { Memory, PAGE_SHIFT } from './bus/memory.js';
+import { Memory, PAGE_BYTES, PAGE_SHIFT } from './bus/memory.js';
 import type { PeripheralHost } from './bus/peripheral.js';
 import { Clock, Scheduler } from './clock.js';
 import { Core } from './cpu/core.js';
@@ -205,17 +205,33 @@ export class Machine {
   /** Copies memory out, with a debugger's eyes: RAM and mapped flash, no strictness. @throws RangeError */
   readMemory(address: number, length: number): Uint8Array {
     const out = new Uint8Array(length);
-    for (let i = 0; i < length; i++) out[i] = this.memory.bytes[this.locate(address + i)] as number;
+    this.eachRun(address, length, (offset, at, size) => {
+      out.set(this.memory.bytes.subarray(offset, offset + size), at);
+    });
     return out;
   }
 
   /** Writes RAM or mapped flash, with a debugger's hands; translated code under it is forgotten. @throws RangeError */
   writeMemory(address: number, bytes: Uint8Array): void {
-    for (let i = 0; i < bytes.length; i++) {
-      const offset = this.locate(address + i);
-      this.memory.bytes[offset] = bytes[i] as number;
+    this.eachRun(address, bytes.length, (offset, at, size) => {
+      this.memory.bytes.set(bytes.subarray(at, at + size), offset);
       if (offset >= this.memory.flashOffset) this.cache.clear();
-      else if (this.memory.hasCode(offset >>> PAGE_SHIFT)) this.cache.invalidatePhysical(offset, 1);
+      else if (this.memory.hasCode(offset >>> PAGE_SHIFT)) this.cache.invalidatePhysical(offset, size);
+    });
+  }
+
+  /** Splits an address range into runs that lie in one page and are contiguous in the backing store. */
+  private eachRun(address: number, length: number, visit: (offset: number, at: number, size: number) => void): void {
+    for (let at = 0; at < length; ) {
+      const start = address + at;
+      const offset = this.locate(start);
+      const inPage = Math.min(length - at, PAGE_BYTES - (start & (PAGE_BYTES - 1)));
+      // In the word-reversed alias neighbours lie apart: byte by byte there.
+      const last = this.locate(start + inPage - 1);
+      const contiguous = last - offset === inPage - 1 && offset >>> PAGE_SHIFT === last >>> PAGE_SHIFT;
+      const size = contiguous ? inPage : 1;
+      visit(offset, at, size);
+      at += size;
     }
   }
 

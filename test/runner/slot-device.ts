@@ -207,8 +207,8 @@ export class SlotDevice {
     return found.address;
   }
 
-  private get limits(): { maxInstructions: number } {
-    return { maxInstructions: this.options.maxInstructions };
+  private get limits(): { maxInstructions: number; measureStack: boolean } {
+    return { maxInstructions: this.options.maxInstructions, measureStack: false };
   }
 }
 
