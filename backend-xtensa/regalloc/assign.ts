@@ -143,7 +143,7 @@ export class Assigner {
 
   private allocate(bundle: Bundle): void {
     const cls: RegisterClass = this.p.input.classes[bundle.classIndex]!;
-    if (bundle.firstUse === NIL) {
+    if (bundle.needless) {
       this.set.toMemory(bundle);
       return;
     }

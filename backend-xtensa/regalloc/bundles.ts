@@ -37,9 +37,13 @@ export class BundleSet {
     for (let s = bundle.firstSegment; s !== NIL; s = segments.next[s]!) length += segments.to[s]! - segments.from[s]!;
     bundle.length = length;
     let cost = 0;
+    let needless = true;
     for (let u = bundle.firstUse; u !== NIL; u = uses.next[u]!) {
-      cost += uses.weight[u]! * this.costFactor(uses.vreg[u]!);
+      const factor = this.costFactor(uses.vreg[u]!);
+      cost += uses.weight[u]! * factor;
+      if (factor === 1 || uses.to[u]! > uses.from[u]!) needless = false;
     }
+    bundle.needless = needless;
     bundle.cost = cost;
     if (bundle.minimal) bundle.density = length >= 2 ? WIDE_MINIMAL_DENSITY : MINIMAL_DENSITY;
     else bundle.density = cost / (length + 2);

@@ -6,6 +6,7 @@
 // just happened) and 2s + 1 (late: results are written). Ranges are half open: an early use at s ends at 2s + 1, a late
 // def at s begins at 2s + 1.
 import { InternalError } from '../../compiler/diagnostics.js';
+import { blockFrequencies } from './frequency.js';
 import { ConstraintKind, OperandKind, OperandPos, type RegallocInput } from './api.js';
 
 export const OP_DEF = 1;
@@ -16,6 +17,9 @@ export const OP_REUSED = 16;
 
 /** Least weight of a block: even code that never runs has a size. */
 const MIN_WEIGHT = 0.001;
+
+/** What an instruction counts for its size alone, in executions per call of the function. */
+const SIZE_WEIGHT = 0.1;
 
 export interface Problem {
   readonly input: RegallocInput;
@@ -37,6 +41,9 @@ export interface Problem {
   readonly blockFirst: Int32Array;
   readonly succs: readonly (readonly number[])[];
   readonly preds: readonly (readonly number[])[];
+  /** The input's weights, which tell loop depth and coldness. */
+  readonly depthWeight: Float64Array;
+  /** Estimated execution frequency. */
   readonly blockWeight: Float64Array;
   /** Block of a slot. The instruction of a slot is slot - block - 1, which is the block's first one for a header. */
   readonly slotBlock: Int32Array;
@@ -146,6 +153,7 @@ export function flatten(input: RegallocInput): Problem {
   }
   blockFirst[blockCount] = instCount;
   opStart[instCount] = opCount;
+  const frequencies = blockFrequencies(blockWeight, succs, preds);
   return {
     input,
     vregCount,
@@ -162,7 +170,8 @@ export function flatten(input: RegallocInput): Problem {
     blockFirst,
     succs,
     preds,
-    blockWeight,
+    blockWeight: frequencies.map((frequency) => frequency + SIZE_WEIGHT),
+    depthWeight: blockWeight,
     slotBlock,
     pregCount,
   };

@@ -92,6 +92,8 @@ export class Bundle {
   priority = 0;
   /** It is the least piece around one hard use and cannot be split or spilled. */
   minimal = false;
+  /** No use asks for a register, and memory is as good: there are none, or the values can be recomputed in place. */
+  needless = false;
   /** Register of the bundle it was split from or wants to be joined with, or NIL. */
   hint = NIL;
   /** Cut so often that it is to be spilled next. */

@@ -146,7 +146,7 @@ class Planner {
     const succs = p.succs[b]!;
     for (let s = 0; s < succs.length; s++) {
       const succ = succs[s]!;
-      const exit = p.blockWeight[b]! >= EXIT_RATIO * p.blockWeight[succ]! ? EXIT_DISTANCE : 0;
+      const exit = p.depthWeight[b]! >= EXIT_RATIO * p.depthWeight[succ]! ? EXIT_DISTANCE : 0;
       for (let e = live.liveInHead[succ]!; e !== NIL; e = live.liveInNext[e]!) {
         const v = live.liveInVReg[e]!;
         if (p.vregClass[v] === classIndex) this.near(v, Math.min(length + exit + this.distanceIn[e]!, UNKNOWN));
