@@ -167,6 +167,7 @@ struct rt_i64_status rt_i64_trunc_f64_u(u64 a);
 #if defined(__XTENSA__)
 #define COMPLETE(name) name##_slow
 u32 rt_f32_div_slow(u32 a, u32 b);
+u32 rt_f32_sqrt_slow(u32 a);
 u64 rt_f64_add_slow(u64 a, u64 b);
 u64 rt_f64_mul_slow(u64 a, u64 b);
 u64 rt_f64_div_slow(u64 a, u64 b);

@@ -1,65 +1,86 @@
-/* f32 division for the common case: both operands normal, result normal. Everything else goes with unchanged operands to
- * the complete C function. Bits in a2, a3, result in a2; clobbers a4-a7. */
+/* f32 division and square root by the FPU's step instructions, in the sequences that the Xtensa ISA gives for them: a
+ * first approximation, Newton steps on operands scaled to exponents near 0, and a last step that rounds correctly and
+ * puts the exponent back. Bits in a2, a3, result in a2; clobbers f0-f8 and b0. NaN results become the canonical one. */
 #include "lx6-insns.h"
 
-    .section .text.rt_f32_div, "ax", @progbits
+    .macro function name
+    .section .text.\name, "ax", @progbits
     .literal_position
     .balign 4
-    .global rt_f32_div
-    .type rt_f32_div, @function
-rt_f32_div:
-    extui a4, a2, 23, 8
-    extui a5, a3, 23, 8
-    movi a6, 0xfe
-    addi.n a7, a4, -1
-    bgeu a7, a6, .Lslow
-    addi.n a7, a5, -1
-    bgeu a7, a6, .Lslow
-    /* Exponent field of the quotient if that is below 1, minus 1: its hidden bit makes up for it. */
-    sub a4, a4, a5
-    addi a4, a4, 125
-    addi.n a6, a6, -1
-    bgeu a4, a6, .Lslow
-    slli a4, a4, 23
-    movi.n a7, 1
-    slli a7, a7, 31
-    xor a5, a2, a3
-    and a5, a5, a7
-    or a4, a4, a5 /* sign and exponent */
-    slli a2, a2, 8
-    slli a3, a3, 8
-    or a2, a2, a7
-    or a3, a3, a7
-    srli a2, a2, 8
-    srli a3, a3, 8
-    bltu a2, a3, 1f
-    srli a7, a7, 8
-    add.n a4, a4, a7
-    j 2f
-1:  slli a2, a2, 1
-2:  /* Quotient in [1, 2): 8 bits three times, remainders exact. */
-    slli a2, a2, 7
-    quou a5, a2, a3
-    mull a6, a5, a3
-    sub a2, a2, a6
-    slli a2, a2, 8
-    quou a7, a2, a3
-    mull a6, a7, a3
-    slli a5, a5, 8
-    add.n a5, a5, a7
-    sub a2, a2, a6
-    slli a2, a2, 8
-    quou a7, a2, a3
-    mull a6, a7, a3
-    slli a5, a5, 8
-    add.n a5, a5, a7
-    sub a2, a2, a6
-    /* A quotient of two 24-bit numbers is never exactly half way. */
-    slli a2, a2, 1
-    bltu a2, a3, 3f
-    addi.n a5, a5, 1
-3:  add.n a2, a5, a4
+    .global \name
+    .type \name, @function
+\name:
+    .endm
+    /* f0 -> a2 */
+    .macro return_canonical name
+    rfr a2, f0
+    un.s b0, f0, f0
+    bt b0, 1f
     ret.n
-.Lslow:
-    j rt_f32_div_slow
-    .size rt_f32_div, . - rt_f32_div
+1:  movi a2, 0x7fc00000
+    ret.n
+    .size \name, . - \name
+    .endm
+
+    function rt_f32_div
+    wfr f1, a2
+    wfr f2, a3
+    div0.s f3, f2
+    nexp01.s f4, f2
+    const.s f5, 1
+    maddn.s f5, f4, f3
+    mov.s f6, f3
+    mov.s f7, f2
+    nexp01.s f2, f1
+    maddn.s f6, f5, f6
+    const.s f5, 1
+    const.s f0, 0
+    neg.s f8, f2
+    maddn.s f5, f4, f6
+    maddn.s f0, f8, f3
+    mkdadj.s f7, f1
+    maddn.s f6, f5, f6
+    maddn.s f8, f4, f0
+    const.s f3, 1
+    maddn.s f3, f4, f6
+    maddn.s f0, f8, f6
+    neg.s f2, f2
+    maddn.s f6, f3, f6
+    maddn.s f2, f4, f0
+    addexpm.s f0, f7
+    addexp.s f6, f7
+    divn.s f0, f2, f6
+    return_canonical rt_f32_div
+
+    function rt_f32_sqrt
+    wfr f1, a2
+    sqrt0.s f2, f1
+    const.s f3, 0
+    maddn.s f3, f2, f2
+    nexp01.s f4, f1
+    const.s f0, 3
+    addexp.s f4, f0
+    maddn.s f0, f3, f4
+    nexp01.s f3, f1
+    neg.s f5, f3
+    maddn.s f2, f0, f2
+    const.s f0, 0
+    const.s f6, 0
+    const.s f7, 0
+    maddn.s f0, f5, f2
+    maddn.s f6, f2, f4
+    const.s f4, 3
+    maddn.s f7, f4, f2
+    maddn.s f3, f0, f0
+    maddn.s f4, f6, f2
+    neg.s f2, f7
+    maddn.s f0, f3, f2
+    maddn.s f7, f4, f7
+    mksadj.s f2, f1
+    nexp01.s f1, f1
+    maddn.s f1, f0, f0
+    neg.s f3, f7
+    addexpm.s f0, f2
+    addexp.s f3, f2
+    divn.s f0, f1, f3
+    return_canonical rt_f32_sqrt

@@ -71,7 +71,7 @@ u32 rt_inverse_root(u32 m)
     return x;
 }
 
-u32 rt_f32_sqrt(u32 a)
+u32 COMPLETE(rt_f32_sqrt)(u32 a)
 {
     if ((a << 1) == 0 || a == F32_INF) return a;
     if (a > F32_INF) return F32_NAN; /* NaN or negative */
