@@ -1,11 +1,15 @@
 // Last step of a function: a code buffer in, [literals, jump tables, signature word, code] with relocations and sites
 // out. Knows encodings through the table only; no ABI and no frame.
+import { DiagnosticError } from '../../compiler/diagnostics.js';
 import { encode } from '../isa/encode.js';
 import { Op, rowOf } from '../isa/table.js';
 import type { Relocation, Site } from '../compiled.js';
 import type { CodeBuffer } from './code-buffer.js';
 import { Form, ItemKind, branchInfo } from './label-use.js';
 import { relax, type CodeLayout } from './relax.js';
+
+/** L32R reaches back 256 KiB, counted from its own address rounded up. */
+const LITERAL_REACH = 0x40000 - 4;
 
 export interface EncodedFunction {
   readonly bytes: Uint8Array;
@@ -24,6 +28,9 @@ export function encodeFunction(buffer: CodeBuffer, symbol: string, signature: nu
   const layout = relax(buffer);
   const tableBytes = buffer.tables.reduce((sum, table) => sum + 4 * table.length, 0);
   const entry = 4 * buffer.literals.length + tableBytes + (signature === null ? 0 : 4);
+  if (buffer.literals.length > 0 && entry + layout.offsets[buffer.count]! > LITERAL_REACH) {
+    throw new DiagnosticError('W501', 'function exceeds 256 KiB of machine code, the reach of its literals');
+  }
   const writer = new Writer(buffer, layout, symbol, entry);
   writer.pool(signature);
   writer.code();

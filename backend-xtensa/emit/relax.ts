@@ -91,6 +91,15 @@ function assign(
   }
 }
 
+/** Bytes before the J of an inverted branch. */
+const INVERTED_BYTES = 3;
+
+function checkJump(distance: number): void {
+  if (distance < JUMP_MINIMUM || distance > JUMP_MAXIMUM) {
+    throw new DiagnosticError('W501', 'a jump within the function exceeds 128 KiB of machine code');
+  }
+}
+
 /** Lengthens every item that does not reach; true if there was one. */
 function growForms(
   buffer: CodeBuffer,
@@ -105,7 +114,10 @@ function growForms(
     const k = kind[i]!;
     if (k === ItemKind.Branch || k === ItemKind.Check) {
       const form = forms[i]!;
-      if (form === Form.Inverted) continue;
+      if (form === Form.Inverted) {
+        if (k === ItemKind.Branch) checkJump(offsets[labels[ref[i]!]!]! - offsets[i]! - INVERTED_BYTES);
+        continue;
+      }
       const target = k === ItemKind.Branch ? offsets[labels[ref[i]!]!]! : stubOffsets[ref[i]!]!;
       const distance = target - offsets[i]!;
       if (form === Form.Narrow) {
@@ -119,10 +131,7 @@ function growForms(
       sizes[i] = (k === ItemKind.Branch ? BRANCH_BYTES : CHECK_BYTES)[forms[i]!]!;
       grew = true;
     } else if (k === ItemKind.Jump) {
-      const distance = offsets[labels[ref[i]!]!]! - offsets[i]!;
-      if (distance < JUMP_MINIMUM || distance > JUMP_MAXIMUM) {
-        throw new DiagnosticError('W501', 'function exceeds 128 KiB of machine code');
-      }
+      checkJump(offsets[labels[ref[i]!]!]! - offsets[i]!);
     }
   }
   return grew;

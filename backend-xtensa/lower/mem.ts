@@ -98,6 +98,20 @@ function store(op: number, bytes: number, mask: number): Rule {
   };
 }
 
+/** Float constants and integers' bits are stored without a way through the FPU. */
+const storeFloat: Rule = (lo, inst) => {
+  const value = inst.args[1]!;
+  const isBits = value.op === Ir.F32ReinterpretI32;
+  if (value.op !== Ir.F32Const && !isBits) {
+    storeSingle(lo, inst);
+    return;
+  }
+  const bits = isBits ? lo.value(value.args[0]!) : lo.constant(value.imm);
+  address(lo, inst.args[0]!, inst.imm, 4);
+  lo.emit(Op.S32I, [use(bits), use(base)], offset);
+};
+const storeSingle = store(Op.SSI, 4, -1);
+
 /** A narrow store ignores upper bits: so also the operation that cleared or copied them. */
 function stored(lo: Lowering, value: Inst, mask: number): Inst {
   if (mask === -1 || lo.demanded(value)) return value;
@@ -132,7 +146,7 @@ export const MEM_RULES: Rules = {
   [Ir.I32Store]: store(Op.S32I, 4, -1),
   [Ir.I32Store8]: store(Op.S8I, 1, 0xff),
   [Ir.I32Store16]: store(Op.S16I, 2, 0xffff),
-  [Ir.F32Store]: store(Op.SSI, 4, -1),
+  [Ir.F32Store]: storeFloat,
   [Ir.RefSignature]: refSignature,
   [Ir.I32ReinterpretF32]: reinterpretToInt,
   [Ir.F32ReinterpretI32]: reinterpretToFloat,
