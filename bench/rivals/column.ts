@@ -1,5 +1,7 @@
 // What every contestant of the bench is: something that turns a program into a measurement on the simulated chip. Types
 // only.
+import type { TraceHook } from '../../simulator/cpu/interpreter.js';
+import type { Machine } from '../../simulator/machine.js';
 import type { BenchProgram } from '../programs.js';
 
 export interface Measurement {
@@ -16,9 +18,12 @@ export interface Measurement {
   readonly compileMs: number;
 }
 
+/** Sees the machine just before the call; the hook it gives is called for every instruction. */
+export type Inspect = (machine: Machine, symbols: ReadonlyMap<string, number>) => TraceHook;
+
 export interface Column {
   readonly id: string;
   readonly title: string;
   /** @throws MissingTool when it cannot be made here */
-  measure(program: BenchProgram): Measurement;
+  measure(program: BenchProgram, inspect?: Inspect): Measurement;
 }

@@ -3,6 +3,7 @@
 import { ESP32 } from '../../compiler/abi/boards.js';
 import { Machine } from '../../simulator/machine.js';
 import type { CallResult } from '../../simulator/machine.js';
+import type { Inspect } from './column.js';
 import type { ElfFile } from './elf.js';
 
 /** No call of the bench takes this long: it has run away. */
@@ -44,7 +45,8 @@ export class NativeDevice {
     return address;
   }
 
-  call(symbol: string, args: readonly number[]): Call {
+  call(symbol: string, args: readonly number[], inspect?: Inspect): Call {
+    this.machine.setTrace(inspect?.(this.machine, this.elf.symbols));
     return measureCall(this.machine, this.address(symbol), args, {
       top: NATIVE_STACK_TOP,
       bytes: NATIVE_STACK_BYTES,

@@ -3,7 +3,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { BenchProgram } from '../programs.js';
-import type { Column, Measurement } from './column.js';
+import type { Column, Inspect, Measurement } from './column.js';
 import { NativeDevice } from './device.js';
 import type { NativeCompiler } from './native.js';
 import { buildNative } from './native.js';
@@ -14,14 +14,14 @@ const NATIVE = join(BENCH_FOLDER, 'native');
 const LIBC = join(NATIVE, 'libc');
 export function wasm2cColumn(compiler: NativeCompiler): Column {
   const title = compiler === 'llvm' ? 'wasm2c, LLVM 22' : 'wasm2c, lx106 gcc';
-  return { id: `wasm2c-${compiler}`, title, measure: (program) => measure(compiler, program) };
+  return { id: `wasm2c-${compiler}`, title, measure: (program, inspect) => measure(compiler, program, inspect) };
 }
 
 function libcHeaders(): string[] {
   return readdirSync(LIBC).map((name) => join(LIBC, name));
 }
 
-function measure(compiler: NativeCompiler, program: BenchProgram): Measurement {
+function measure(compiler: NativeCompiler, program: BenchProgram, inspect?: Inspect): Measurement {
   const wasm = buildWasm(program);
   const { folder } = make({
     folder: `${program.name}/wasm2c`,
@@ -38,10 +38,11 @@ function measure(compiler: NativeCompiler, program: BenchProgram): Measurement {
   });
   const device = new NativeDevice(native.elf);
   device.call('bench_setup', []);
-  const { checksum, instructions, cycles, stackBytes } = device.call('w2c_bench_run', [
-    device.address('bench_instance'),
-    program.n,
-  ]);
+  const { checksum, instructions, cycles, stackBytes } = device.call(
+    'w2c_bench_run',
+    [device.address('bench_instance'), program.n],
+    inspect,
+  );
   const { codeBytes, ramBytes, compileMs } = native;
   return { checksum, instructions, cycles, codeBytes, ramBytes: ramBytes + MEMORY_BYTES + stackBytes, compileMs };
 }
