@@ -99,9 +99,6 @@ u64 rt_f64_round_pack(u64 sign, i32 exponent, u64 significand);
 /** The same for f32: leading one at bit 30, |result| = significand * 2^(exponent - 127 - 30). */
 u32 rt_f32_round_pack(u32 sign, i32 exponent, u32 significand);
 
-/** 2^31 / sqrt(m / 2^30) for m in [2^30, 2^32), from below, to 28 bits. */
-u32 rt_inverse_root(u32 m);
-
 /* Result of a trapping conversion: value and status (0 fine, 1 integer overflow, 2 invalid conversion). */
 struct rt_i32_status {
     u32 value;
@@ -113,12 +110,6 @@ struct rt_i64_status {
     u32 status;
 };
 
-u64 rt_i64_div_s(u64 a, u64 b);
-u64 rt_i64_div_u(u64 a, u64 b);
-u64 rt_i64_rem_s(u64 a, u64 b);
-u64 rt_i64_rem_u(u64 a, u64 b);
-u32 rt_f32_div(u32 a, u32 b);
-u32 rt_f32_sqrt(u32 a);
 u32 rt_f32_ceil(u32 a);
 u32 rt_f32_floor(u32 a);
 u32 rt_f32_trunc(u32 a);
@@ -166,8 +157,6 @@ struct rt_i64_status rt_i64_trunc_f64_u(u64 a);
 /* On LX6 assembly handles the common case of some functions and leaves the rest to the complete C function. */
 #if defined(__XTENSA__)
 #define COMPLETE(name) name##_slow
-u32 rt_f32_div_slow(u32 a, u32 b);
-u32 rt_f32_sqrt_slow(u32 a);
 u64 rt_f64_add_slow(u64 a, u64 b);
 u64 rt_f64_mul_slow(u64 a, u64 b);
 u64 rt_f64_div_slow(u64 a, u64 b);
