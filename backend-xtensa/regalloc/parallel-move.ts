@@ -1,5 +1,6 @@
 // Takes a set of moves that are to happen at once, gives the same as a sequence: no value is overwritten before it is
 // read, cycles go through a free register or a temporary slot, no move is from slot to slot. Knows no vreg.
+import { InternalError } from '../../compiler/diagnostics.js';
 import type { Location, Move, PReg, RegisterClass } from './api.js';
 import { isSlot, slotLocation } from './api.js';
 
@@ -51,11 +52,12 @@ export class ParallelMoves {
     return index;
   }
 
-  /** Appends the sequence to `out` and forgets the moves. */
+  /** Appends the sequence to `out` and forgets the moves. Errors: InternalError if two values go to one place. */
   sequence(out: Move[]): void {
     this.out = out;
     const { from, to, remat, cls } = this;
     const n = to.length;
+    let left = n;
     if (n === 1) {
       this.emit(from[0]!, to[0]!, remat[0]!, cls[0]!);
       this.clear();
@@ -63,6 +65,12 @@ export class ParallelMoves {
     }
     for (let m = 0; m < n; m++) {
       const target = this.index(to[m]!);
+      if (this.writer[target] !== 0) {
+        // A value may be wanted in one place for two reasons, but no place by two values.
+        if (from[this.writer[target]! - 1] !== from[m]) throw new InternalError(`two moves to location ${to[m]!}`);
+        left--;
+        continue;
+      }
       this.writer[target] = m + 1;
       if (remat[m]! < 0) {
         const source = this.index(from[m]!);
@@ -70,8 +78,10 @@ export class ParallelMoves {
       }
     }
     const ready: number[] = [];
-    for (let m = n - 1; m >= 0; m--) if (this.readers[this.index(to[m]!)] === 0) ready.push(m);
-    let left = n;
+    for (let m = n - 1; m >= 0; m--) {
+      const target = this.index(to[m]!);
+      if (this.readers[target] === 0 && this.writer[target] === m + 1) ready.push(m);
+    }
     const drain = (): void => {
       for (let m = ready.pop(); m !== undefined; m = ready.pop()) {
         this.emit(from[m]!, to[m]!, remat[m]!, cls[m]!);
