@@ -6,6 +6,15 @@ export interface NormalisedArguments {
   readonly invokeArgs: readonly string[];
 }
 
+/** Stands for `-` (standard input or output) while yargs looks at the arguments: it loses one that comes last. */
+const STANDARD_STREAM = '\0-';
+
+/** Gives the arguments that yargs parsed their `-` back. */
+export function restoreStandardStreams<T>(value: T): T {
+  if (Array.isArray(value)) return value.map(restoreStandardStreams) as T;
+  return value === STANDARD_STREAM ? ('-' as T) : value;
+}
+
 /** A value rather than an option: does not begin with a minus, or is a negative number. */
 function isValue(text: string): boolean {
   return !text.startsWith('-') || /^-(\d|\.\d|0x|inf|nan)/i.test(text);
@@ -29,7 +38,7 @@ export function normaliseArguments(argv: readonly string[]): NormalisedArguments
       else rest.push(text);
       while (i + 1 < argv.length && isValue(argv[i + 1]!)) invokeArgs.push(argv[++i]!);
     } else {
-      rest.push(text);
+      rest.push(text === '-' ? STANDARD_STREAM : text);
     }
   }
   return { rest, invokeArgs };

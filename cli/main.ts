@@ -2,7 +2,7 @@
 // command does.
 import yargs from 'yargs';
 import { DIAGNOSTICS, DiagnosticError, formatDiagnostic } from '../compiler/diagnostics.js';
-import { normaliseArguments } from './argv.js';
+import { normaliseArguments, restoreStandardStreams } from './argv.js';
 import { buildCommand } from './commands/build.js';
 import type { Command } from './commands/command.js';
 import { compileCommand } from './commands/compile.js';
@@ -70,7 +70,7 @@ async function dispatch(argv: readonly string[], invokeArgs: readonly string[]):
         return own.epilogue(command.epilogue === undefined ? EXIT_CODES : `${command.epilogue}\n\n${EXIT_CODES}`);
       },
       (args) => {
-        selected = () => command.run({ ...lastOfEach(args), invokeArgs });
+        selected = () => command.run({ ...settle(args), invokeArgs });
       },
     );
   }
@@ -99,10 +99,13 @@ async function dispatch(argv: readonly string[], invokeArgs: readonly string[]):
 /** Options that may be given several times; of the others the last one counts. */
 const REPEATABLE: ReadonlySet<string> = new Set(['input', 'arg', 'env', 'without']);
 
-function lastOfEach(args: object): object {
+function settle(args: object): object {
   const entries = Object.entries(args as Record<string, unknown>);
   return Object.fromEntries(
-    entries.map(([name, value]) => [name, Array.isArray(value) && !REPEATABLE.has(name) ? value.at(-1) : value]),
+    entries.map(([name, value]) => {
+      const chosen: unknown = Array.isArray(value) && !REPEATABLE.has(name) ? value.at(-1) : value;
+      return [name, restoreStandardStreams(chosen)];
+    }),
   );
 }
 

@@ -168,7 +168,7 @@ function plain(value: number): string {
 
 /** The fewest digits that read back as the same f32. */
 function shortest32(value: number): string {
-  if (!Number.isFinite(value)) return plain(value);
+  if (!Number.isFinite(value) || value === 0) return plain(value);
   for (let digits = 1; digits < 9; digits++) {
     const candidate = Number(value.toPrecision(digits));
     if (Math.fround(candidate) === value) return plain(candidate);

@@ -73,11 +73,10 @@ function measure(bytes: Uint8Array, name: string): Sizes {
     const parts: Record<string, number> = { file: bytes.length };
     for (const { address, size, executable } of segments)
       parts[`${executable ? 'code' : 'data'} 0x${address.toString(16)}`] = size;
-    return {
-      kind: 'executable',
-      parts,
-      functions: largest(symbols.filter((s) => s.isFunction).map(({ name, size }) => ({ name, bytes: size }))),
-    };
+    const functions = new Map<number, { name: string; bytes: number }>();
+    for (const { name: symbol, address, size, isFunction } of symbols)
+      if (isFunction && !functions.has(address)) functions.set(address, { name: symbol, bytes: size });
+    return { kind: 'executable', parts, functions: largest([...functions.values()]) };
   }
   const object = readObject(bytes, name, 'module');
   const parts: Record<string, number> = { file: bytes.length };

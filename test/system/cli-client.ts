@@ -11,6 +11,8 @@ export interface Result {
 }
 
 const FOLDER = fileURLToPath(new URL('.', import.meta.url));
+// By address: the working folder of the tests is no place to resolve packages from.
+const TSX = import.meta.resolve('tsx');
 const MARKER = '\0done\0';
 
 export class CliClient {
@@ -19,14 +21,12 @@ export class CliClient {
   private err = Buffer.alloc(0);
   private wake: () => void = () => undefined;
   private code: number | null = null;
+  private ended = false;
 
   constructor(cwd: string) {
-    this.child = spawn(process.execPath, ['--import', 'tsx', join(FOLDER, 'cli-server.ts')], {
+    this.child = spawn(process.execPath, ['--import', TSX, join(FOLDER, 'cli-server.ts')], {
       cwd,
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-      // tsx is found from the repository, whatever the working folder is.
-      env: { ...process.env, NODE_PATH: '' },
-      ...{ execArgv: [] },
     });
     this.child.stdout!.on('data', (data: Buffer) => {
       this.out = Buffer.concat([this.out, data]);
@@ -40,8 +40,8 @@ export class CliClient {
       this.code = code;
       this.wake();
     });
-    this.child.on('exit', (code) => {
-      this.code = -1 - (code ?? 0);
+    this.child.on('exit', () => {
+      this.ended = true;
       this.wake();
     });
   }
@@ -50,9 +50,9 @@ export class CliClient {
   async run(...argv: readonly string[]): Promise<Result> {
     this.out = this.err = Buffer.alloc(0);
     this.code = null;
-    this.child.send({ argv, marker: MARKER });
+    if (!this.ended) this.child.send({ argv, marker: MARKER });
     while (this.code === null || !ends(this.out) || !ends(this.err)) {
-      if (this.code !== null && this.code < 0) throw new Error(`the CLI process ended: ${this.err.toString()}`);
+      if (this.ended) throw new Error(`the CLI process ended: ${this.err.toString()}`);
       await new Promise<void>((resolve) => (this.wake = resolve));
     }
     const text = (bytes: Buffer): string => bytes.toString('latin1', 0, bytes.length - MARKER.length);
@@ -78,7 +78,7 @@ export function runProcess(
   argv: readonly string[],
   input: Uint8Array | string,
 ): { readonly code: number | null; readonly stdout: Buffer; readonly stderr: string } {
-  const done = spawnSync(process.execPath, ['--import', 'tsx', join(FOLDER, 'wasm-aot.ts'), ...argv], {
+  const done = spawnSync(process.execPath, ['--import', TSX, join(FOLDER, 'wasm-aot.ts'), ...argv], {
     cwd,
     input,
     maxBuffer: 1 << 26,
