@@ -222,7 +222,7 @@ export class Machine {
 
   /** Splits an address range into runs that lie in one page and are contiguous in the backing store. */
   private eachRun(address: number, length: number, visit: (offset: number, at: number, size: number) => void): void {
-    for (let at = 0; at < length; ) {
+    for (let at = 0; at < length;) {
       const start = address + at;
       const offset = this.locate(start);
       const inPage = Math.min(length - at, PAGE_BYTES - (start & (PAGE_BYTES - 1)));
@@ -322,7 +322,7 @@ export class Machine {
       INSTRUCTION_LIMIT,
     );
     const cycleLimit = this.cycles + (options.maxCycles ?? Infinity);
-    this.stopRequest = undefined;
+    const start = this.pc;
     let first = true;
     try {
       for (;;) {
@@ -335,7 +335,7 @@ export class Machine {
           this.resetFromRom(request.resetCause ?? POWER_ON);
           continue;
         }
-        if (!first && stops.has(this.pc))
+        if ((!first || this.pc !== start) && stops.has(this.pc))
           return this.stop({ reason: 'breakpoint', message: `reached ${hex32(this.pc)}` });
         if (this.instructions >= instructionLimit) return this.stop({ reason: 'limit', message: 'instruction limit' });
         if (this.cycles >= cycleLimit) return this.stop({ reason: 'limit', message: 'cycle limit' });

@@ -16,7 +16,11 @@ const MAX = 0x7fffffff;
 
 describe('coverage', () => {
   it('every row of the instruction table has semantics, and no semantics lack a row', () => {
-    const known = new Set([...Object.keys(TEMPLATES.plain), ...Object.keys(TEMPLATES.branch), ...Object.keys(HANDLERS)]);
+    const known = new Set([
+      ...Object.keys(TEMPLATES.plain),
+      ...Object.keys(TEMPLATES.branch),
+      ...Object.keys(HANDLERS),
+    ]);
     const rows = new Set(INSTRUCTIONS.map((row) => row.name));
     expect([...rows].filter((name) => !known.has(name))).toEqual([]);
     expect([...known].filter((name) => !rows.has(name))).toEqual([]);
@@ -179,7 +183,9 @@ describe('branches', () => {
 
 describe('memory', () => {
   it('loads extend as their names say', () => {
-    const program = load('l8ui a3, a2, 3; l16ui a4, a2, 2; l16si a5, a2, 2; l32i a6, a2, 0; l32i.n a7, a2, 0\nend: nop');
+    const program = load(
+      'l8ui a3, a2, 3; l16ui a4, a2, 2; l16si a5, a2, 2; l32i a6, a2, 0; l32i.n a7, a2, 0\nend: nop',
+    );
     program.machine.writeWord(DATA, 0x87654321 | 0);
     program.machine.setRegister(2, DATA);
     program.machine.run({ until: program.label('end') });
@@ -226,7 +232,9 @@ describe('MAC16', () => {
     expect(accumulate(`${wrap}; mula.aa.ll a2, a3`, 1, 1)).toEqual([0, -128]);
   });
   it('loads the next operand while it multiplies the old one', () => {
-    const program = load('wsr a3, m0; wsr a3, m1; mula.da.ll.ldinc m0, a2, m1, a4; rsr a5, m0; rsr a6, acclo\nend: nop');
+    const program = load(
+      'wsr a3, m0; wsr a3, m1; mula.da.ll.ldinc m0, a2, m1, a4; rsr a5, m0; rsr a6, acclo\nend: nop',
+    );
     program.machine.writeWord(DATA + 4, 77);
     [DATA, 6, 7].forEach((value, i) => program.machine.setRegister(2 + i, value));
     program.machine.run({ until: program.label('end') });

@@ -51,7 +51,7 @@ export class Rtc extends RegisterBlock {
       0x14: { name: 'TIME1', writable: 0, read: () => Math.floor(this.latchedTime / low) },
       0x18: { name: 'STATE0', write: (value) => refuseSleep(value) },
       0x70: { name: 'CLK_CONF', reset: 0x2210, write: () => clockChanged() },
-      0x8c: { name: 'WDTCONFIG0', reset: 0x4c80 },
+      0x8c: { name: 'WDTCONFIG0', reset: 0x4880 },
       0x90: { name: 'WDTCONFIG1', reset: 128_000 },
       0x94: { name: 'WDTCONFIG2', reset: 80_000 },
       0x98: { name: 'WDTCONFIG3', reset: 0xfff },
@@ -119,6 +119,7 @@ export class Rtc extends RegisterBlock {
   private stages(): WatchdogStage[] {
     const config = this.value(0x8c);
     if ((config & (WDT_EN | WDT_FLASHBOOT)) === 0) return [];
+    if ((config & 0x7ff80000) === 0) return []; // every stage off
     const actions: readonly StageAction[] = ['off', 'interrupt', 'cpu-reset', 'system-reset', 'rtc-reset'];
     return [0, 1, 2, 3].map((stage) => ({
       action: actions[(config >>> (28 - 3 * stage)) & 7] ?? 'off',

@@ -165,7 +165,7 @@ export class TimerGroup extends RegisterBlock {
   private defineWatchdog(): void {
     const locked = (name: string, reset: number): { name: string; reset: number } => ({ name, reset });
     this.define({
-      0x48: locked('WDTCONFIG0', 0x4c000),
+      0x48: locked('WDTCONFIG0', 0x48000),
       0x4c: locked('WDTCONFIG1', 0x10000),
       0x50: locked('WDTCONFIG2', 26_000_000),
       0x54: locked('WDTCONFIG3', 0x7ffffff),
@@ -206,6 +206,7 @@ export class TimerGroup extends RegisterBlock {
     if ((config & WDT_EN) === 0 && (config & WDT_FLASHBOOT) === 0) return [];
     const prescale = Math.max(this.value(0x4c) >>> 16, 1);
     const actions: readonly StageAction[] = ['off', 'interrupt', 'cpu-reset', 'system-reset'];
+    if ((config & 0x7f800000) === 0) return []; // every stage off
     return [0, 1, 2, 3].map((stage) => ({
       action: actions[(config >>> (29 - 2 * stage)) & 3] as StageAction,
       cycles: Math.ceil(((this.value(0x50 + 4 * stage) >>> 0) * prescale * this.host.cpuHz()) / this.host.apbHz()),
