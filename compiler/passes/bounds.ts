@@ -5,6 +5,7 @@ import { controlFlow, removeUnreachable } from '../analysis/cfg.js';
 import { DominatorTree } from '../analysis/dominators.js';
 import { mayTrap, writes } from '../analysis/effects.js';
 import { Ranges } from '../analysis/ranges.js';
+import { countUses } from '../analysis/uses.js';
 import { type Func, type Inst, replace, resolve, resolveUses } from '../ir/function.js';
 import type { IrModule } from '../ir/module.js';
 import { Op } from '../ir/ops.js';
@@ -18,6 +19,8 @@ export interface BoundsCounts {
   covered: number;
   /** Joined with an earlier check in the same block that was widened; nothing observable lies between. */
   widened: number;
+  /** Made from the address of an earlier check, which spares computing the own address. */
+  rebased: number;
 }
 
 /**
@@ -41,7 +44,7 @@ interface Check {
 /** Rewrites `func` in place. */
 export function reduceBoundsChecks(func: Func, module: IrModule): BoundsCounts {
   removeUnreachable(func);
-  const counts: BoundsCounts = { checks: 0, range: 0, covered: 0, widened: 0 };
+  const counts: BoundsCounts = { checks: 0, range: 0, covered: 0, widened: 0, rebased: 0 };
   if (!func.blocks.some((block) => block.insts.some((inst) => inst.op === Op.MemAddr))) return counts;
   new BoundsPass(func, module, counts).run();
   return counts;
@@ -54,6 +57,7 @@ class BoundsPass {
   /** Checks by memory and root value; constant addresses have no root and need none, being decided at once. */
   private readonly byRoot: Map<Inst, Check[]>[];
   private barriers = 0;
+  private readonly uses: Uint32Array;
 
   constructor(
     private readonly func: Func,
@@ -62,6 +66,7 @@ class BoundsPass {
   ) {
     this.cfg = controlFlow(func);
     this.tree = new DominatorTree(this.cfg);
+    this.uses = countUses(func);
     this.ranges = new Ranges(func, this.cfg, this.tree);
     this.byRoot = module.memories.map(() => new Map<Inst, Check[]>());
   }
@@ -92,7 +97,20 @@ class BoundsPass {
     const list = this.byRoot[inst.imm2]!.get(root) ?? [];
     const covering = this.find(list, inst, offset, extent);
     if (covering !== null) {
-      this.join(inst, covering, offset, out);
+      this.join(inst, covering.inst, offset - covering.offset, out);
+      return;
+    }
+    const below = this.nearestBelow(list, inst, offset);
+    if (below !== null && offset !== below.offset && this.uses[inst.args[0]!.id] === 1) {
+      // Nothing else needs the address. The checked address plus the distance does not wrap, so the check can be made from there, without the addition.
+      this.counts.rebased++;
+      const distance = (offset - below.offset) | 0;
+      const check = this.func.create(Op.MemAddr, [below.inst.args[0]!], distance + extent, inst.imm2);
+      check.block = inst.block;
+      check.loc = inst.loc;
+      list.push({ inst: check, offset: below.offset, extent: check.imm, barriers: this.barriers });
+      out.push(check);
+      this.join(inst, check, distance, out);
       return;
     }
     if (
@@ -127,12 +145,24 @@ class BoundsPass {
     return null;
   }
 
-  private join(inst: Inst, check: Check, offset: number, out: Inst[]): void {
-    const distance = (offset - check.offset) | 0;
-    let pointer = check.inst;
+  /** A dominating check of the same root at this address or a constant distance below. */
+  private nearestBelow(list: readonly Check[], inst: Inst, offset: number): Check | null {
+    const stop = Math.max(0, list.length - SEARCH_LIMIT);
+    for (let i = list.length - 1; i >= stop; i--) {
+      const check = list[i]!;
+      const distance = (offset - check.offset) | 0;
+      if (distance >= 0 && distance < MAX_DISTANCE && this.tree.dominates(check.inst.block!, inst.block!)) return check;
+    }
+    return null;
+  }
+
+  /** Makes `checked` + distance stand for `inst`. */
+  private join(inst: Inst, checked: Inst, displacement: number, out: Inst[]): void {
+    const distance = displacement | 0;
+    let pointer = checked;
     if (distance !== 0) {
       const by = this.func.create(Op.I32Const, [], distance);
-      pointer = this.func.create(Op.I32Add, [check.inst, by]);
+      pointer = this.func.create(Op.I32Add, [checked, by]);
       by.block = pointer.block = inst.block;
       by.loc = pointer.loc = inst.loc;
       out.push(by, pointer);

@@ -136,7 +136,8 @@ export function foldI32(r: Rewriter, inst: Inst): Inst | null {
   }
 }
 
-function symbolPlus(r: Rewriter, symbol: Inst, by: number): Inst {
+/** symbol + by. */
+export function symbolPlus(r: Rewriter, symbol: Inst, by: number): Inst {
   return r.symbol(symbol.aux as string, symbol.imm + by);
 }
 

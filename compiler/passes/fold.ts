@@ -1,13 +1,17 @@
 // Constant folding, algebraic identities, simplification of branches and checks. Takes a function, gives one in which every
 // instruction was simplified once its operands were. Identities of i32 are in fold-int.ts; meaning comes from ir/eval.ts.
 import { controlFlow, removeUnreachable } from '../analysis/cfg.js';
+import { countUses } from '../analysis/uses.js';
 import { EVALUATORS, EvalTrap, f32FromBits, f64FromBits, makeI64, type Value } from '../ir/eval.js';
 import { type Edge, type Func, type Inst, resolve } from '../ir/function.js';
 import { Op, OPS } from '../ir/ops.js';
 import { Type } from '../ir/types.js';
-import { foldI32, foldSelect, invert, isCompare } from './fold-int.js';
+import { foldI32, foldSelect, invert, isCompare, symbolPlus } from './fold-int.js';
 import { accessWidth } from './gvn.js';
 import { isI32, isI32Const, Rewriter } from './rewrite.js';
+
+/** Largest offset of a word access. */
+const MAX_WORD_OFFSET = 1020;
 
 const isConstant = (inst: Inst): boolean => inst.op >= Op.I32Const && inst.op <= Op.F64Const;
 
@@ -30,8 +34,11 @@ class Folder {
   /** Block whose rest cannot be reached, because a check in it always fails. */
   private ended = -1;
 
+  private readonly uses: Uint32Array;
+
   constructor(func: Func) {
     this.rewriter = new Rewriter(func);
+    this.uses = countUses(func);
   }
 
   visit(inst: Inst): void {
@@ -85,8 +92,23 @@ class Folder {
       return null;
     }
     if (inst.op === Op.Select) return foldSelect(this.rewriter, inst);
+    if (inst.op === Op.I32Add && args[1]!.op === Op.Symbol) return this.nativePointer(args[0]!, args[1]!);
     if (inst.type === Type.I32) return foldI32(this.rewriter, inst) ?? this.convert(inst);
     return inst.type === Type.I64 ? this.foldI64(inst) : this.convert(inst);
+  }
+
+  /**
+   * (x + c) + symbol, modulo 2^32, where x + c is not needed otherwise. A constant that loads and stores have room for goes
+   * outermost, where it becomes their offset and x + symbol serves all accesses off x; another one goes into the symbol.
+   */
+  private nativePointer(address: Inst, symbol: Inst): Inst | null {
+    const r = this.rewriter;
+    if (address.op !== Op.I32Add || !isI32Const(address.args[1]!)) return null;
+    const x = address.args[0]!;
+    const c = address.args[1]!.imm;
+    if (address.id >= this.uses.length || this.uses[address.id] !== 1) return null;
+    if (c < -128 || c > MAX_WORD_OFFSET) return r.emit(Op.I32Add, [x, symbolPlus(r, symbol, c)]);
+    return r.emit(Op.I32Add, [r.emit(Op.I32Add, [x, symbol]), r.i32(c)]);
   }
 
   /** Takes constants added to a native pointer into the access's offset, as far as instructions have room for it. */

@@ -112,6 +112,7 @@ export const PASSES: readonly Pass[] = [
       count(stats, 'bounds.range', c.range);
       count(stats, 'bounds.covered', c.covered);
       count(stats, 'bounds.widened', c.widened);
+      count(stats, 'bounds.rebased', c.rebased);
     },
   },
   {

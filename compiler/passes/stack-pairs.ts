@@ -10,6 +10,7 @@
 // - the block only pushes again what it has popped and jumps on (`threaded`): the first jump goes where the second leads.
 import { incomingEdges, removeParam } from '../analysis/edges.js';
 import { controlFlow, removeUnreachable } from '../analysis/cfg.js';
+import { countUses } from '../analysis/uses.js';
 import { type Block, type Edge, type Func, type Inst, replace, resolve, resolveUses } from '../ir/function.js';
 import { Op } from '../ir/ops.js';
 
@@ -136,13 +137,7 @@ function removeDuplicates(block: Block, edges: readonly Edge[]): number {
 
 /** Lets jumps to a block that only jumps on go to its target; gives their number. */
 function threadJumps(func: Func): number {
-  const uses = new Uint32Array(func.instCount);
-  for (const block of func.blocks) {
-    for (const inst of block.insts) {
-      for (const arg of inst.args) uses[arg.id]!++;
-      for (const edge of inst.edges) for (const arg of edge.args) uses[arg.id]!++;
-    }
-  }
+  const uses = countUses(func);
   const incoming = incomingEdges(func);
   let threaded = 0;
   for (const block of func.blocks) {
