@@ -16,11 +16,16 @@ export interface LowerEnvironment {
   readonly symbols: readonly string[];
 }
 
-/** A constant made in the block that uses it; `position` is where its first user's group ends in the reversed list. */
-interface LocalConstant {
+/**
+ * A constant, or the sum of a value and a constant (`addend` and the constant's `sum`), made in the block that uses it;
+ * `position` is where its first user's group ends in the reversed list.
+ */
+interface LocalValue {
   readonly vreg: VReg;
   readonly symbol: string | null;
   readonly imm: number;
+  readonly addend: VReg;
+  readonly sum: VReg;
   readonly loc: number;
   position: number;
 }
@@ -40,9 +45,11 @@ export class Lowering {
   readonly useCount: Int32Array;
   private out: MachInst[] = [];
   private reversed: MachInst[] = [];
-  private readonly locals = new Map<number | string, LocalConstant>();
-  /** Local constants that the rule being run asked for. */
-  private touched: LocalConstant[] = [];
+  private readonly locals = new Map<number | string, LocalValue>();
+  /** Constants used within loops: made once, in the entry block. */
+  private readonly shared = new Map<number | string, LocalValue>();
+  /** Local values that the rule being run asked for. */
+  private touched: LocalValue[] = [];
   private first: MachInst | null = null;
   /** Wasm offset of the instruction being lowered. */
   loc = 0;
@@ -126,20 +133,37 @@ export class Lowering {
     return vreg;
   }
 
-  /** Register with a constant, shared within the block and made right before its first user. */
+  /**
+   * Register with a constant: within loops one for the whole function, which the allocator may make again where that is
+   * cheaper than keeping it; elsewhere one for the block, made right before its first user.
+   */
   constant(imm: number, symbol: string | null = null): VReg {
     const key = symbol === null ? imm : `${symbol}+${imm}`;
-    const known = this.locals.get(key);
-    if (known !== undefined) {
-      this.touched.push(known);
-      return known.vreg;
+    const isShared = this.block.loopDepth > 0 && !this.block.cold;
+    const values = isShared ? this.shared : this.locals;
+    let value = values.get(key);
+    if (value === undefined) {
+      const vreg = this.temp();
+      this.setRemat(vreg, symbol, imm);
+      value = { vreg, symbol, imm, addend: -1, sum: -1, loc: this.loc, position: 0 };
+      values.set(key, value);
     }
-    const vreg = this.temp();
-    this.setRemat(vreg, symbol, imm);
-    const local: LocalConstant = { vreg, symbol, imm, loc: this.loc, position: 0 };
-    this.locals.set(key, local);
+    if (!isShared) this.touched.push(value);
+    return value.vreg;
+  }
+
+  /** Register with `value` + symbol + imm, shared within the block and made right before its first user. */
+  symbolSum(value: Inst, symbol: string, imm: number): VReg {
+    const sum = this.constant(imm, symbol);
+    const addend = this.value(value);
+    const key = `v${addend}+${symbol}+${imm}`;
+    let local = this.locals.get(key);
+    if (local === undefined) {
+      local = { vreg: this.temp(), symbol, imm, addend, sum, loc: this.loc, position: 0 };
+      this.locals.set(key, local);
+    }
     this.touched.push(local);
-    return vreg;
+    return local.vreg;
   }
 
   /** Register with a constant of its own, made here: for operands that are overwritten or fixed. */
@@ -231,7 +255,7 @@ export class Lowering {
     touched.length = 0;
   }
 
-  /** Puts an instruction before everything the block has so far, its constants included. */
+  /** Makes `inst` the first of the block, which is the function's entry and the last one to be lowered. */
   prepend(inst: MachInst): void {
     this.first = inst;
   }
@@ -239,23 +263,33 @@ export class Lowering {
   /** The finished block, in execution order, local constants in their places. */
   endBlock(): MachInst[] {
     const { reversed } = this;
-    const constants = [...this.locals.values()].sort((a, b) => b.position - a.position);
-    const insts: MachInst[] = this.first === null ? [] : [this.first];
+    // Of two values with one first user, a sum comes after the constant it may use.
+    const constants = [...this.locals.values()].sort((a, b) => b.position - a.position || a.sum - b.sum);
+    const insts: MachInst[] = [];
+    if (this.first !== null) {
+      insts.push(this.first);
+      for (const value of this.shared.values()) insts.push(localInst(value));
+    }
     this.first = null;
     let next = 0;
     for (let i = reversed.length - 1; i >= 0; i--) {
-      while (next < constants.length && constants[next]!.position > i) insts.push(constantInst(constants[next++]!));
+      while (next < constants.length && constants[next]!.position > i) insts.push(localInst(constants[next++]!));
       insts.push(reversed[i]!);
     }
-    while (next < constants.length) insts.push(constantInst(constants[next++]!));
+    while (next < constants.length) insts.push(localInst(constants[next++]!));
     return insts;
   }
 }
 
-function constantInst(constant: LocalConstant): MachInst {
-  const inst = new MachInst(constant.symbol === null ? Pseudo.Const : Pseudo.Symbol, constant.imm, constant.loc);
-  inst.operands = [def(constant.vreg)];
-  inst.symbol = constant.symbol;
+function localInst({ vreg, symbol, imm, addend, sum, loc }: LocalValue): MachInst {
+  if (sum >= 0) {
+    const inst = new MachInst(Op.ADD, 0, loc);
+    inst.operands = [def(vreg), use(addend), use(sum)];
+    return inst;
+  }
+  const inst = new MachInst(symbol === null ? Pseudo.Const : Pseudo.Symbol, imm, loc);
+  inst.operands = [def(vreg)];
+  inst.symbol = symbol;
   return inst;
 }
 

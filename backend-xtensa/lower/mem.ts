@@ -26,7 +26,7 @@ function address(lo: Lowering, pointer: Inst, imm: number, bytes: number): void 
     at = at.args[0]!;
   }
   if (at.op === Ir.Symbol) {
-    symbolAddress(lo, at, total, bytes);
+    anchor(lo, at.aux as string, (at.imm + total) | 0, bytes);
     return;
   }
   if (isConst(at)) {
@@ -34,11 +34,25 @@ function address(lo: Lowering, pointer: Inst, imm: number, bytes: number): void 
     anchor(lo, null, total, bytes);
     return;
   }
+  if (at.op === Ir.I32Add && !fitsOffset(total, bytes) && !lo.demanded(at)) {
+    // x + symbol + total: let the symbol's literal take what the offset cannot.
+    const [x, y] = at.args as [Inst, Inst];
+    const symbol = y.op === Ir.Symbol ? y : x;
+    if (symbol.op === Ir.Symbol) {
+      const low = lowPart(total, bytes);
+      base = lo.symbolSum(symbol === y ? x : y, symbol.aux as string, (symbol.imm + total - low) | 0);
+      offset = low;
+      return;
+    }
+  }
   splitOffset(lo, lo.value(at), total, bytes);
 }
 
 const fitsOffset = (value: number, bytes: number): boolean =>
   value >= 0 && value <= 255 * bytes && (value & (bytes - 1)) === 0;
+
+/** What stays in the offset when the rest goes into a constant: accesses near each other then share the constant. */
+const lowPart = (total: number, bytes: number): number => ((total & (bytes - 1)) === 0 ? total & 255 : 0);
 
 function splitOffset(lo: Lowering, register: VReg, total: number, bytes: number): void {
   if (fitsOffset(total, bytes)) {
@@ -58,19 +72,9 @@ function splitOffset(lo: Lowering, register: VReg, total: number, bytes: number)
   offset = 0;
 }
 
-function symbolAddress(lo: Lowering, symbol: Inst, total: number, bytes: number): void {
-  const hoisted = symbol.block !== null && symbol.block.loopDepth < lo.block.loopDepth;
-  if (hoisted && fitsOffset(total, bytes)) {
-    base = lo.value(symbol);
-    offset = total;
-    return;
-  }
-  anchor(lo, symbol.aux as string, (symbol.imm + total) | 0, bytes);
-}
-
 /** A constant address: neighbours share the literal of their common 256-byte block. */
 function anchor(lo: Lowering, symbol: string | null, total: number, bytes: number): void {
-  const low = (total & (bytes - 1)) === 0 ? total & 255 : 0;
+  const low = lowPart(total, bytes);
   base = lo.constant((total - low) | 0, symbol);
   offset = low;
 }
