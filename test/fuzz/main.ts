@@ -2,7 +2,7 @@
 // and compares results, traps, globals and memories. A difference is reduced and kept under test/regressions/. Ends with
 // counts and `passed N, failed N, skipped N`; exit code 1 if anything differed.
 import { fork } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,14 +11,28 @@ import { hideBin } from 'yargs/helpers';
 import { callsFor, compareEngines } from './compare.js';
 import { DeviceEngine } from './device-engine.js';
 import type { FuzzEngine } from './engine.js';
-import { DEFAULT_OPTIONS, generateModule, type GeneratedModule } from './generate.js';
+import { DEFAULT_OPTIONS, generateModule, type GenerateOptions, type GeneratedModule } from './generate.js';
 import { InterpEngine } from './interp-engine.js';
+import { mutateModule } from './mutate.js';
 import { NodeEngine } from './node-engine.js';
+import { fuzzParsers } from './parsers.js';
 import { reduceModule } from './reduce.js';
 
 const REGRESSIONS = join(dirname(dirname(fileURLToPath(import.meta.url))), 'regressions');
+const NODE_MODULES = join(dirname(dirname(dirname(fileURLToPath(import.meta.url)))), 'node_modules');
+/** Real modules that mutants are made of. */
+const MUTATED = [
+  'xxhash-wasm/workerd/xxhash.wasm',
+  '@chainsafe/as-sha256/build/optimized.wasm',
+  '@chainsafe/as-chacha20poly1305/build/optimized.wasm',
+  '@foxglove/wasm-lz4/dist/wasm-lz4.wasm',
+];
+/** Many small functions: where most of the counted functions come from. */
+const SMALL: GenerateOptions = { maxFunctions: 30, maxDepth: 3, maxStatements: 2, multiMemory: false };
 /** Modules between two reports of a worker. */
 const BATCH = 10;
+/** Of so many seeds one mutates a real module, one feeds damaged bytes to the parsers, half make small functions. */
+const CYCLE = 8;
 
 interface WorkerStart {
   readonly firstSeed: number;
@@ -29,7 +43,22 @@ interface Progress {
   readonly modules: number;
   readonly functions: number;
   readonly executions: number;
+  readonly parserInputs: number;
   readonly differences: readonly string[];
+}
+
+const mutated = new Map<string, Uint8Array>();
+
+/** The module of a seed; undefined when a mutant did not come out valid. */
+function moduleFor(seed: number): GeneratedModule | undefined {
+  if (seed % CYCLE !== 0) return generateModule(seed, seed % 2 === 0 ? DEFAULT_OPTIONS : SMALL);
+  const file = MUTATED[(seed / CYCLE) % MUTATED.length]!;
+  let bytes = mutated.get(file);
+  if (bytes === undefined) {
+    bytes = new Uint8Array(readFileSync(join(NODE_MODULES, file)));
+    mutated.set(file, bytes);
+  }
+  return mutateModule(bytes, seed);
 }
 
 /** Reduces a difference and writes the module with what is needed to see it again. */
@@ -61,9 +90,16 @@ function work(start: WorkerStart): void {
   ];
   let seed = start.firstSeed;
   const step = (): void => {
-    const progress = { modules: 0, functions: 0, executions: 0, differences: [] as string[] };
+    const progress = { modules: 0, functions: 0, executions: 0, parserInputs: 0, differences: [] as string[] };
     for (let i = 0; i < BATCH && Date.now() < start.until; i++, seed += start.stride) {
-      const module = generateModule(seed, DEFAULT_OPTIONS);
+      if (seed % CYCLE === 1) {
+        progress.parserInputs++;
+        const complaint = fuzzParsers(seed);
+        if (complaint !== undefined) progress.differences.push(`seed ${seed}: parser: ${complaint}`);
+        continue;
+      }
+      const module = moduleFor(seed);
+      if (module === undefined) continue;
       const calls = callsFor(module);
       const found = compareEngines(module, calls, engines);
       progress.modules++;
@@ -89,7 +125,7 @@ async function main(): Promise<void> {
   const seed = argv.seed ?? Date.now() >>> 0;
   const started = Date.now();
   const until = started + argv.seconds * 1000;
-  const total = { modules: 0, functions: 0, executions: 0 };
+  const total = { modules: 0, functions: 0, executions: 0, parserInputs: 0 };
   const differences: string[] = [];
   let crashed = 0;
   await Promise.all(
@@ -106,6 +142,7 @@ async function main(): Promise<void> {
             total.modules += progress.modules;
             total.functions += progress.functions;
             total.executions += progress.executions;
+            total.parserInputs += progress.parserInputs;
             for (const d of progress.differences) {
               differences.push(d);
               console.log(d);
@@ -120,7 +157,10 @@ async function main(): Promise<void> {
   );
   const seconds = (Date.now() - started) / 1000;
   const rate = Math.round(total.executions / seconds);
-  console.log(`seed ${seed}: ${total.modules} modules, ${total.functions} functions, ${rate} executions per second`);
+  console.log(
+    `seed ${seed}: ${total.modules} modules, ${total.functions} functions, ` +
+      `${total.parserInputs} damaged inputs, ${rate} executions per second`,
+  );
   if (crashed > 0) console.log(`${crashed} fuzzing processes died`);
   console.log(`passed ${total.modules - differences.length}, failed ${differences.length + crashed}, skipped 0`);
   process.exit(differences.length + crashed === 0 && total.modules > 0 ? 0 : 1);
