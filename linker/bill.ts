@@ -93,7 +93,8 @@ export function formatBill(bill: Bill): string {
 
 function describeMemory({ module, index, bytes, capacity, declaredBytes, growable }: LinkedMemory): string {
   const notes: string[] = [];
-  if (bytes < declaredBytes) notes.push(`trimmed from the ${declaredBytes} bytes it declares: it never grows`);
+  if (bytes < declaredBytes)
+    notes.push(`less than the ${declaredBytes} it declares: ${growable ? 'asked for' : 'trimmed, as it never grows'}`);
   if (growable) notes.push(capacity > bytes ? `can grow to ${capacity}` : 'has no room to grow');
   return `memory ${module} ${index}: ${bytes} bytes${notes.length > 0 ? ` (${notes.join('; ')})` : ''}`;
 }

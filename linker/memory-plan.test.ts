@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import wabtModule from 'wabt';
 import { frontend } from '../compiler/driver.js';
-import { DiagnosticError } from '../compiler/diagnostics.js';
 import type { IrModule } from '../compiler/ir/module.js';
 import { planMemories } from './memory-plan.js';
 
@@ -50,7 +49,9 @@ describe('planMemories', () => {
     expect(decide('(memory 1) (func (export "f"))', { limit: 8192 })).toMatchObject({ bytes: 8192, reason: 'limited' });
     expect(decide('(memory 1)', { limit: 100000 })).toMatchObject({ bytes: 65536, reason: 'whole' });
     const grows = '(memory 1) (func (export "f") (result i32) memory.size)';
-    expect(() => decide(grows, { limit: 8192 })).toThrow(DiagnosticError);
+    expect(decide(grows, { limit: 8192 })).toMatchObject({ bytes: 0, reason: 'limited' });
+    const large = '(memory 256) (func (export "f") (result i32) (memory.grow (i32.const 1)))';
+    expect(decide(large, { limit: 200000 })).toMatchObject({ bytes: 196608, reason: 'limited', growable: true });
   });
 
   it('leaves a memory alone that another module imports', () => {

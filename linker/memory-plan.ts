@@ -2,7 +2,6 @@
 // change, gives the modules with their memories declared so. Refuses to know addresses; layout gives what it asks for.
 import type { IrModule, MemoryDecl } from '../compiler/ir/module.js';
 import { Op } from '../compiler/ir/ops.js';
-import { DiagnosticError } from '../compiler/diagnostics.js';
 import { alignUp } from './regions.js';
 
 export interface MemoryPlanOptions {
@@ -38,7 +37,6 @@ const TRIM_ALIGN = 16;
  * Closed world: `modules` are all that will be linked together, so a memory that none of the others imports cannot be
  * grown by them. A memory is trimmed to the exported constant `__heap_base` (data and stack end there: the contract of
  * LLVM's Wasm linker) when no body asks for its size or grows it and no constant or data word names an address above.
- * @throws DiagnosticError W605 when the limit is below what a growing memory needs from the start
  */
 export function planMemories(
   modules: readonly IrModule[],
@@ -80,13 +78,10 @@ function plan(
     return { decl, decision: { module: name, index: memory.index, declaredBytes, bytes, reason, growable } };
   };
   if (use.asksSize || isShared) {
-    if (limit !== undefined && limit < declaredBytes)
-      throw new DiagnosticError(
-        'W605',
-        `--memory-limit ${limit} is below the ${declaredBytes} bytes of memory ${memory.index} of ${module.name}, ` +
-          'which cannot be trimmed because the program asks for its size',
-      );
-    return decide({ ...memory, growable }, declaredBytes, 'whole');
+    if (limit === undefined || limit >= declaredBytes) return decide({ ...memory, growable }, declaredBytes, 'whole');
+    // The program looks at the size, so it must stay one in whole pages; it then finds what it was given.
+    const minPages = Math.floor(limit / 2 ** memory.pageShift);
+    return decide({ ...memory, minPages, growable }, minPages * 2 ** memory.pageShift, 'limited');
   }
   let bytes = declaredBytes;
   let reason: MemoryDecision['reason'] = 'whole';
