@@ -159,7 +159,9 @@ class MemoryLowering {
     const { rewriter } = this;
     const code = TrapCode.MemoryOutOfBounds;
     const minBytes = decl.minPages * 2 ** decl.pageShift;
-    if (!decl.growable) {
+    if (extent === 0) {
+      // Proved in bounds; only the address is translated.
+    } else if (!decl.growable) {
       if (extent > minBytes) rewriter.trapIf(Op.TrapIfEqz, [rewriter.i32(0)], code);
       else if (address.op !== Op.I32Const || (address.imm >>> 0) + extent > minBytes) {
         rewriter.trapIf(Op.TrapIfLtU, [rewriter.i32(minBytes - extent), address], code);
