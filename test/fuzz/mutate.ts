@@ -106,8 +106,10 @@ function mutateOne(code: Instruction[], random: Random): void {
     if (op >= 0x28 && op <= 0x3e) next[1] = 0;
     code[at] = next;
   } else if (op === 0x20 || op === 0x22) code[at] = Uint8Array.of(op, random.below(6));
-  else if (random.chance(0.3)) code.splice(at, random.between(1, 4));
-  else if (random.chance(0.3)) code.splice(at, 0, ...code.slice(at, at + random.between(1, 6)));
+  else if (random.chance(0.5)) {
+    if (random.chance(0.5)) code.splice(at, random.between(1, 4));
+    else code.splice(at, 0, ...code.slice(at, at + random.between(1, 6)));
+  }
 }
 
 /** Fuel check: traps when there is none left. */
