@@ -18,7 +18,8 @@
 #define MMU_IROM_FIRST_ENTRY 64
 #define MMU_PAGE_SHIFT 16
 
-#define UART0_FIFO 0x3ff40000
+#define UART0_FIFO 0x3ff40000     /* for reading */
+#define UART0_FIFO_AHB 0x60000000 /* for writing: by the other address, bytes can get lost on revision 0 (erratum 3.3) */
 #define UART0_STATUS 0x3ff4001c /* bytes in the FIFOs: RX 7:0, TX 23:16; state of the transmitter 27:24 */
 #define UART_FIFO_BYTES 128
 
