@@ -222,7 +222,8 @@ export class Lowering {
     // Low part sign-extended, high part a multiple of 256.
     const low = (imm << 24) >> 24;
     const high = (imm - low) | 0;
-    if (high >= -32768 && high <= 32512) {
+    // In a loop the constant's register is likely to stay: one instruction instead of two.
+    if (high >= -32768 && high <= 32512 && (low === 0 || this.block.loopDepth === 0)) {
       if (low === 0) {
         this.emit(Op.ADDMI, [def(d), use(a)], high);
       } else {

@@ -140,6 +140,10 @@ const and: Rule = (lo, inst) => {
   if (isConst(a)) [a, b] = [b, a];
   if (isConst(b)) {
     const width = maskWidth(b.imm);
+    if (width > 0 && loadedBits(a) <= width) {
+      lo.move(lo.result(inst), lo.value(a));
+      return;
+    }
     if (width > 0) {
       extract(lo, inst, a, width);
       return;
@@ -147,6 +151,12 @@ const and: Rule = (lo, inst) => {
   }
   lo.emit(Op.AND, [lo.def(inst), lo.use(a), lo.use(b)]);
 };
+
+/** Bits that a value can have set, as far as a narrow load says. */
+function loadedBits(inst: Inst): number {
+  if (inst.op === Ir.I32Load8U) return 8;
+  return inst.op === Ir.I32Load16U ? 16 : 32;
+}
 
 /** The low `width` bits of a, through a shift right if there is one. */
 function extract(lo: Lowering, inst: Inst, a: Inst, width: number): void {
