@@ -1,7 +1,11 @@
 // `wasm-aot compile`: one Wasm file to a relocatable object, to assembly text or to IR text.
 import { compileModule } from '../../backend-xtensa/compile-module.js';
 import { frontendWithTraffic } from '../../compiler/driver.js';
-import { printModule } from '../../compiler/ir/print.js';
+import { DiagnosticError } from '../../compiler/diagnostics.js';
+import type { Func } from '../../compiler/ir/function.js';
+import type { IrModule } from '../../compiler/ir/module.js';
+import { printFunc, printModule } from '../../compiler/ir/print.js';
+import { PASSES } from '../../compiler/passes/pipeline.js';
 import { readObject } from '../../linker/read-object.js';
 import { ExitCode } from '../exit-codes.js';
 import { displayName, Outputs, printJson, Progress, readInput } from '../io.js';
@@ -15,6 +19,7 @@ interface Args extends CompileArgs {
   readonly input: string;
   readonly output: string | undefined;
   readonly emit: string;
+  readonly after: string | undefined;
   readonly json: boolean;
 }
 
@@ -27,6 +32,7 @@ export const compileCommand: Command<Args> = {
   examples: [
     ['$0 compile app.wasm -o app.o', 'object for any ELF linker'],
     ['$0 compile app.wasm --emit asm -o -', 'assembly on standard output'],
+    ['$0 compile app.wasm --emit ir --after gvn -o -', 'the IR after a pass'],
     ['$0 compile app.wasm -Os --cfi full', 'small code, return addresses checked'],
     ['cat app.wasm | $0 compile - --name app -o app.o', 'from standard input'],
   ],
@@ -40,9 +46,14 @@ export const compileCommand: Command<Args> = {
         requiresArg: true,
       })
       .option('emit', {
-        describe: 'obj: ELF32 object; asm: listing of the final bytes; ir: optimised IR before lowering',
+        describe: 'obj: ELF32 object; asm: listing of the final bytes; ir: the IR as translated, or after a pass',
         choices: ['obj', 'asm', 'ir'],
         default: 'obj',
+      })
+      .option('after', {
+        describe: 'with --emit ir: print the functions as they are after this pass',
+        choices: PASSES.map(({ name }) => name),
+        requiresArg: true,
       }) as never,
   run: (args) => {
     const bytes = readInput(args.input);
@@ -53,8 +64,10 @@ export const compileCommand: Command<Args> = {
     const { ir } = frontendWithTraffic(bytes, { file, ...(args.name === undefined ? {} : { name: args.name }) });
     const outputs = new Outputs();
     let stats: object = {};
+    if (args.after !== undefined && args.emit !== 'ir')
+      throw new DiagnosticError('W605', '--after goes with --emit ir');
     if (args.emit === 'ir') {
-      outputs.add(output, printModule(ir));
+      outputs.add(output, args.after === undefined ? printModule(ir) : printAfter(ir, args.after, args));
     } else {
       const compiled = compileModule(ir, toCompileOptions(args));
       stats = compiled.stats;
@@ -67,3 +80,13 @@ export const compileCommand: Command<Args> = {
     return ExitCode.Ok;
   },
 };
+
+/** The functions as they leave a pass; levels at which it does not run give nothing. */
+function printAfter(ir: IrModule, wanted: string, args: CompileArgs): string {
+  const texts: string[] = [];
+  const afterPass = (pass: string, func: Func): void => {
+    if (pass === wanted) texts.push(printFunc(func));
+  };
+  compileModule(ir, { ...toCompileOptions(args), afterPass });
+  return texts.join('\n');
+}
