@@ -17,13 +17,14 @@ import { computeLiveness } from './liveness.js';
 import { Occupancy } from './occupancy.js';
 import { flatten, type Problem } from './problem.js';
 import { Resolver } from './resolve.js';
+import { resetScratch, u8 } from './scratch.js';
 import { planSpills } from './spill-plan.js';
 
 /** What the cost of a use counts if the value can be recomputed instead of reloaded: no store, and no memory access. */
 const REMAT_FACTOR = 0.5;
 
 function writtenRegisters(p: Problem, resolver: Resolver): Set<PReg> {
-  const written = new Uint8Array(p.pregCount);
+  const written = u8(p.pregCount);
   const { input } = p;
   for (let i = 0; i < p.instCount; i++) {
     for (const preg of input.clobbers(i)) written[preg] = 1;
@@ -43,6 +44,7 @@ function writtenRegisters(p: Problem, resolver: Resolver): Set<PReg> {
 }
 
 export const allocate: Allocate = (input: RegallocInput): RegallocOutput => {
+  resetScratch();
   const p = flatten(input);
   const live = computeLiveness(p);
   const occupancy = new Occupancy(p, live.segments);

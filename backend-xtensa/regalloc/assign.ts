@@ -10,6 +10,7 @@ import type { Occupancy } from './occupancy.js';
 import type { Problem } from './problem.js';
 import { BundleQueue } from './queue.js';
 import { BundleState, NIL, type Bundle } from './ranges.js';
+import { f64, u8 } from './scratch.js';
 import { Splitter } from './split.js';
 
 const BLOCKED = Infinity;
@@ -39,10 +40,10 @@ export class Assigner {
     private readonly occupancy: Occupancy,
   ) {
     const { classes } = p.input;
-    this.hintScore = new Float64Array(p.pregCount);
-    this.allocatable = new Uint8Array(classes.length * p.pregCount);
-    this.calleeSaved = new Uint8Array(p.pregCount);
-    this.touched = new Uint8Array(p.pregCount);
+    this.hintScore = f64(p.pregCount);
+    this.allocatable = u8(classes.length * p.pregCount);
+    this.calleeSaved = u8(p.pregCount);
+    this.touched = u8(p.pregCount);
     classes.forEach((cls, index) => {
       for (const preg of cls.order) {
         this.allocatable[index * p.pregCount + preg] = 1;

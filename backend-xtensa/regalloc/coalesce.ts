@@ -9,12 +9,14 @@ import type { LiveRanges } from './liveness.js';
 import { Pieces } from './pieces.js';
 import { blockFrom, blockTo, constraintOf, OP_DEF, type Problem } from './problem.js';
 import { Bundle, NIL, type SegmentPool } from './ranges.js';
+import { i32, roomI32, u32 } from './scratch.js';
 import type { SpillPlan } from './spill-plan.js';
 
 /** Above this number of segments a bundle is kept as bitmap plus unsorted chain. */
 const SMALL = 24;
 /** Joins over edges colder than this are not worth a longer range. */
-const COLD = 0.005;
+const COLD = 0.12;
+const BUCKETS = 128;
 
 export interface Coalesced {
   /** Bundles by id; entries are never removed. */
@@ -32,7 +34,8 @@ class Joiner {
   readonly parent: Int32Array;
   readonly count: Int32Array;
   readonly tail: Int32Array;
-  readonly bits: (Uint32Array | undefined)[];
+  /** Occupied positions of large sets. */
+  readonly bits = new Map<number, Uint32Array>();
   /** Members of a set as a chain of vregs. */
   readonly memberNext: Int32Array;
   readonly memberTail: Int32Array;
@@ -43,18 +46,19 @@ class Joiner {
   constructor(
     private readonly p: Problem,
     private readonly pool: SegmentPool,
-    heads: ArrayLike<number>,
+    heads: Int32Array,
     n: number,
   ) {
-    const head = Int32Array.from(heads);
+    const head = i32(n);
+    head.set(n < heads.length ? heads.subarray(0, n) : heads);
     this.head = head;
-    this.next = pool.next.slice(0, pool.count);
-    this.parent = new Int32Array(n);
-    this.count = new Int32Array(n);
-    this.tail = new Int32Array(n);
-    this.bits = new Array<Uint32Array | undefined>(n).fill(undefined);
-    this.memberNext = new Int32Array(n).fill(NIL);
-    this.memberTail = new Int32Array(n);
+    this.next = i32(pool.count);
+    this.next.set(pool.next.subarray(0, pool.count));
+    this.parent = i32(n);
+    this.count = i32(n);
+    this.tail = i32(n);
+    this.memberNext = i32(n, NIL);
+    this.memberTail = i32(n);
     for (let v = 0; v < n; v++) {
       this.parent[v] = v;
       this.memberTail[v] = v;
@@ -70,6 +74,13 @@ class Joiner {
     }
   }
 
+  /** The representative of each of the first `count` members. */
+  sets(count: number): Int32Array {
+    const result = i32(count);
+    for (let v = 0; v < count; v++) result[v] = this.find(v);
+    return result;
+  }
+
   find(v: number): number {
     const { parent } = this;
     while (parent[v] !== v) {
@@ -80,7 +91,7 @@ class Joiner {
   }
 
   private makeBits(root: number): Uint32Array {
-    const bits = new Uint32Array((this.p.slotCount >> 4) + 1);
+    const bits = u32((this.p.slotCount >> 4) + 1);
     const { pool } = this;
     for (let s = this.head[root]!; s !== NIL; s = this.next[s]!) {
       const from = pool.from[s]!;
@@ -94,7 +105,7 @@ class Joiner {
         bits[w]! |= mask;
       }
     }
-    this.bits[root] = bits;
+    this.bits.set(root, bits);
     return bits;
   }
 
@@ -128,8 +139,8 @@ class Joiner {
   }
 
   private overlap(a: number, b: number): boolean {
-    const x = this.bits[a];
-    const y = this.bits[b];
+    const x = this.count[a]! > SMALL ? this.bits.get(a) : undefined;
+    const y = this.count[b]! > SMALL ? this.bits.get(b) : undefined;
     if (x === undefined && y === undefined) return this.overlapLists(a, b);
     if (x === undefined) return this.overlapBits(y!, a);
     if (y === undefined) return this.overlapBits(x, b);
@@ -169,10 +180,10 @@ class Joiner {
     const count = this.count[a]! + this.count[b]!;
     if (count <= SMALL) this.mergeLists(a, b);
     else {
-      const x = this.bits[a] ?? this.makeBits(a);
-      const y = this.bits[b] ?? this.makeBits(b);
+      const x = this.bits.get(a) ?? this.makeBits(a);
+      const y = this.bits.get(b) ?? this.makeBits(b);
       for (let k = 0; k < x.length; k++) x[k]! |= y[k]!;
-      this.bits[b] = undefined;
+      this.bits.delete(b);
       this.next[this.tail[a]!] = this.head[b]!;
       this.tail[a] = this.tail[b]!;
     }
@@ -184,94 +195,142 @@ class Joiner {
   }
 }
 
-/** Pairs of places that want one register, grouped by weight: (vreg, position) twice. */
-function candidates(p: Problem): Map<number, number[]> {
-  const groups = new Map<number, number[]>();
-  const { input, opStart, opVReg, opFlags, opFixed } = p;
-  for (let b = 0; b < p.blockCount; b++) {
-    const weight = p.blockWeight[b]!;
-    let group = groups.get(weight);
-    if (group === undefined) groups.set(weight, (group = []));
-    const succs = p.succs[b]!;
-    const end = blockTo(p, b) - 1;
-    for (let s = 0; s < succs.length; s++) {
-      const args = input.edgeArgs(b, s);
-      if (args.length === 0) continue;
-      const params = input.blockParams(succs[s]!);
-      const start = blockFrom(p, succs[s]!);
-      for (let k = 0; k < args.length; k++) group.push(params[k]!, start, args[k]!, end);
-    }
-    for (let i = p.blockFirst[b]!; i < p.blockFirst[b + 1]!; i++) {
-      const early = 2 * (i + b + 1);
-      if (input.isMove(i)) {
-        let def = NIL;
-        let use = NIL;
+/** Pairs of places that want one register, in order of falling weight. */
+class Wishes {
+  count = 0;
+  private v = i32(256);
+  private vAt = i32(256);
+  private w = i32(256);
+  private wAt = i32(256);
+  private bucket = i32(256);
+  private readonly sizes = i32(BUCKETS + 1);
+  /** Indices in order. */
+  order = i32(0);
+
+  constructor(p: Problem) {
+    const { input, opStart, opVReg, opFlags, opFixed } = p;
+    for (let b = 0; b < p.blockCount; b++) {
+      const bucket = bucketOf(p.blockWeight[b]!);
+      const succs = p.succs[b]!;
+      const end = blockTo(p, b) - 1;
+      for (let s = 0; s < succs.length; s++) {
+        const args = input.edgeArgs(b, s);
+        if (args.length === 0) continue;
+        const params = input.blockParams(succs[s]!);
+        const start = blockFrom(p, succs[s]!);
+        for (let k = 0; k < args.length; k++) this.add(params[k]!, start, args[k]!, end, bucket);
+      }
+      for (let i = p.blockFirst[b]!; i < p.blockFirst[b + 1]!; i++) {
+        const early = 2 * (i + b + 1);
+        if (input.isMove(i)) {
+          let def = NIL;
+          let use = NIL;
+          for (let k = opStart[i]!; k < opStart[i + 1]!; k++) {
+            if ((opFlags[k]! & OP_DEF) !== 0) def = opVReg[k]!;
+            else use = opVReg[k]!;
+          }
+          this.add(def, early + 1, use, early, bucket);
+          continue;
+        }
         for (let k = opStart[i]!; k < opStart[i + 1]!; k++) {
-          if ((opFlags[k]! & OP_DEF) !== 0) def = opVReg[k]!;
-          else use = opVReg[k]!;
-        }
-        group.push(def, early + 1, use, early);
-        continue;
-      }
-      for (let k = opStart[i]!; k < opStart[i + 1]!; k++) {
-        if (constraintOf(opFlags[k]!) === ConstraintKind.Reuse) {
-          group.push(opVReg[k]!, early + 1, opVReg[opStart[i]! + opFixed[k]!]!, early - 1);
+          if (constraintOf(opFlags[k]!) === ConstraintKind.Reuse) {
+            this.add(opVReg[k]!, early + 1, opVReg[opStart[i]! + opFixed[k]!]!, early - 1, bucket);
+          }
         }
       }
     }
+    this.sort();
   }
-  return groups;
+
+  private add(v: number, vAt: number, w: number, wAt: number, bucket: number): void {
+    const at = this.count++;
+    if (at >= this.v.length) {
+      this.v = roomI32(this.v, at);
+      this.vAt = roomI32(this.vAt, at);
+      this.w = roomI32(this.w, at);
+      this.wAt = roomI32(this.wAt, at);
+      this.bucket = roomI32(this.bucket, at);
+    }
+    this.v[at] = v;
+    this.vAt[at] = vAt;
+    this.w[at] = w;
+    this.wAt[at] = wAt;
+    this.bucket[at] = bucket;
+    this.sizes[bucket + 1]!++;
+  }
+
+  private sort(): void {
+    const { sizes } = this;
+    for (let k = 0; k < BUCKETS; k++) sizes[k + 1]! += sizes[k]!;
+    this.order = i32(this.count);
+    for (let k = 0; k < this.count; k++) this.order[sizes[this.bucket[k]!]!++] = k;
+  }
+
+  /** The wish at place k of the order: two vregs and the positions at which they meet. */
+  first(k: number): number {
+    return this.v[this.order[k]!]!;
+  }
+  firstAt(k: number): number {
+    return this.vAt[this.order[k]!]!;
+  }
+  second(k: number): number {
+    return this.w[this.order[k]!]!;
+  }
+  secondAt(k: number): number {
+    return this.wAt[this.order[k]!]!;
+  }
+  isCold(k: number): boolean {
+    return this.bucket[this.order[k]!]! === BUCKETS - 1;
+  }
+}
+
+/** Bucket by weight, heavy ones first, four to a factor of two; the last one is for cold code. */
+function bucketOf(weight: number): number {
+  if (weight < COLD) return BUCKETS - 1;
+  return Math.max(0, Math.min(BUCKETS - 2, 100 - Math.floor(4 * Math.log2(weight))));
 }
 
 /** Which values may share a stack slot: as by joining whole values, wherever they are in registers. */
-function homes(p: Problem, live: LiveRanges, groups: ReadonlyMap<number, readonly number[]>): Int32Array {
+function homes(p: Problem, live: LiveRanges, wishes: Wishes): Int32Array {
   const joiner = new Joiner(p, live.segments, live.firstSegment, p.vregCount);
-  for (const weight of [...groups.keys()].sort((a, b) => b - a)) {
-    const group = groups.get(weight)!;
-    for (let k = 0; k < group.length; k += 4) {
-      const a = group[k]!;
-      const b = group[k + 2]!;
-      if (live.firstSegment[a] === NIL || live.firstSegment[b] === NIL || p.vregClass[a] !== p.vregClass[b]) continue;
-      joiner.join(a, b);
-    }
+  for (let k = 0; k < wishes.count; k++) {
+    const a = wishes.first(k);
+    const b = wishes.second(k);
+    if (live.firstSegment[a] === NIL || live.firstSegment[b] === NIL || p.vregClass[a] !== p.vregClass[b]) continue;
+    joiner.join(a, b);
   }
-  const home = new Int32Array(p.vregCount);
-  for (let v = 0; v < p.vregCount; v++) home[v] = joiner.find(v);
-  return home;
+  return joiner.sets(p.vregCount);
 }
 
 export function coalesce(p: Problem, live: LiveRanges, plan: SpillPlan | undefined): Coalesced {
   const { segments, uses } = live;
-  const groups = candidates(p);
-  const home = plan === undefined ? undefined : homes(p, live, groups);
+  const wishes = new Wishes(p);
+  const home = plan === undefined ? undefined : homes(p, live, wishes);
   const pieces = new Pieces(p, live, plan);
   const joiner = new Joiner(p, segments, pieces.firstSegment, pieces.count);
-  const weights = [...groups.keys()].sort((a, b) => b - a);
-  const affinityHead = new Int32Array(p.vregCount).fill(NIL);
-  const next: number[] = [];
-  const other: number[] = [];
+  const affinityHead = i32(p.vregCount, NIL);
+  const affinityNext = i32(2 * wishes.count);
+  const affinitySegment = i32(2 * wishes.count);
+  let hints = 0;
   const hint = (v: number, segment: number): void => {
-    next.push(affinityHead[v]!);
-    affinityHead[v] = other.length;
-    other.push(segment);
+    affinityNext[hints] = affinityHead[v]!;
+    affinitySegment[hints] = segment;
+    affinityHead[v] = hints++;
   };
   let joins = 0;
-  for (const weight of weights) {
-    const group = groups.get(weight)!;
-    for (let k = 0; k < group.length; k += 4) {
-      const v = group[k]!;
-      const w = group[k + 2]!;
-      const a = pieces.at(v, group[k + 1]!);
-      const b = pieces.at(w, group[k + 3]!);
-      if (a === NIL || b === NIL || p.vregClass[v] !== p.vregClass[w]) continue;
-      if (pieces.firstSegment[a] === NIL || pieces.firstSegment[b] === NIL) continue;
-      if (weight >= COLD && joiner.join(a, b)) {
-        joins++;
-        continue;
-      }
-      hint(v, pieces.firstSegment[b]!);
-      hint(w, pieces.firstSegment[a]!);
+  for (let k = 0; k < wishes.count; k++) {
+    const v = wishes.first(k);
+    const w = wishes.second(k);
+    const a = pieces.at(v, wishes.firstAt(k));
+    const b = pieces.at(w, wishes.secondAt(k));
+    if (a === NIL || b === NIL || p.vregClass[v] !== p.vregClass[w]) continue;
+    if (pieces.firstSegment[a] === NIL || pieces.firstSegment[b] === NIL) continue;
+    if (!wishes.isCold(k) && joiner.join(a, b)) {
+      joins++;
+      continue;
     }
+    hint(v, pieces.firstSegment[b]!);
+    hint(w, pieces.firstSegment[a]!);
   }
   const bundles: Bundle[] = [];
   for (let v = 0; v < pieces.count; v++) {
@@ -279,7 +338,7 @@ export function coalesce(p: Problem, live: LiveRanges, plan: SpillPlan | undefin
     const bundle = new Bundle(bundles.length, p.vregClass[pieces.vreg[v]!]!);
     bundles.push(bundle);
     bundle.firstSegment = joiner.head[v]!;
-    if (joiner.bits[v] !== undefined) {
+    if (joiner.count[v]! > SMALL) {
       const list: number[] = [];
       for (let s = joiner.head[v]!; s !== NIL; s = joiner.next[s]!) list.push(s);
       const { from } = segments;
@@ -303,10 +362,10 @@ export function coalesce(p: Problem, live: LiveRanges, plan: SpillPlan | undefin
   segments.next.set(joiner.next);
   return {
     bundles,
-    home: home ?? Int32Array.from({ length: p.vregCount }, (_, v) => joiner.find(v)),
+    home: home ?? joiner.sets(p.vregCount),
     affinityHead,
-    affinityNext: Int32Array.from(next),
-    affinitySegment: Int32Array.from(other),
+    affinityNext,
+    affinitySegment,
     joins,
   };
 }

@@ -4,6 +4,8 @@
 // One pass in reverse postorder, after Wu & Larus, "Static branch frequency and program profile analysis" (MICRO 1994),
 // with the loop's multiplicity taken from the weights instead of from cyclic probabilities.
 
+import { f64, i32, u8 } from './scratch.js';
+
 /** Weights below this are cold code, which is believed as it is. */
 const COLD = 0.1;
 /** A successor lighter than the block by this factor lies outside the block's loop. */
@@ -15,9 +17,9 @@ const FLOOR = 0.01;
 type Edges = readonly (readonly number[])[];
 
 function reversePostorder(succs: Edges): Int32Array {
-  const order = new Int32Array(succs.length);
-  const seen = new Uint8Array(succs.length);
-  const next = new Int32Array(succs.length);
+  const order = i32(succs.length);
+  const seen = u8(succs.length);
+  const next = i32(succs.length);
   const stack = [0];
   let at = succs.length;
   seen[0] = 1;
@@ -61,12 +63,13 @@ function distribute(block: number, frequency: number, weights: Float64Array, suc
 /** Estimated frequency per block. `weights` are about 10^depth in loops, and below 0.1 in cold code. */
 export function blockFrequencies(weights: Float64Array, succs: Edges, preds: Edges): Float64Array {
   const count = weights.length;
-  const result = weights.slice();
+  const result = f64(weights.length);
+  result.set(weights);
   if (count === 0) return result;
   const order = reversePostorder(succs);
-  const number = new Int32Array(count).fill(-1);
+  const number = i32(count, -1);
   for (let k = 0; k < order.length; k++) number[order[k]!] = k;
-  const incoming = new Float64Array(count);
+  const incoming = f64(count);
   for (let k = 0; k < order.length; k++) {
     const block = order[k]!;
     const weight = weights[block]!;

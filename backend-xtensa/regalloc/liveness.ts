@@ -8,7 +8,7 @@
 // nothing special. Segments are then made in one backward walk over the code.
 import { InternalError } from '../../compiler/diagnostics.js';
 import { ConstraintKind } from './api.js';
-import { roomI32 } from './growable.js';
+import { i32, roomI32 } from './scratch.js';
 import { constraintOf, OP_DEF, OP_LATE, OP_REUSED, blockFrom, blockTo, type Problem } from './problem.js';
 import { NIL, SegmentPool, UsePool } from './ranges.js';
 
@@ -16,8 +16,8 @@ export interface LiveRanges {
   readonly segments: SegmentPool;
   readonly uses: UsePool;
   /** First segment and first use of a vreg; both lists in ascending order. */
-  readonly firstSegment: Int32Array;
-  readonly firstUse: Int32Array;
+  readonly firstSegment: Int32Array<ArrayBuffer>;
+  readonly firstUse: Int32Array<ArrayBuffer>;
   /** Values live out of block b: liveOutVReg[e] for e = liveOutHead[b], liveOutNext[e], ... */
   readonly liveOutHead: Int32Array;
   readonly liveOutNext: Int32Array;
@@ -31,11 +31,11 @@ export interface LiveRanges {
 /** Lists of small integers, one per key. */
 class Lists {
   count = 0;
-  readonly head: Int32Array;
-  next = new Int32Array(256);
-  value = new Int32Array(256);
+  readonly head: Int32Array<ArrayBuffer>;
+  next = i32(64);
+  value = i32(64);
   constructor(keys: number) {
-    this.head = new Int32Array(keys).fill(NIL);
+    this.head = i32(keys, NIL);
   }
   push(key: number, value: number): void {
     const at = this.count++;
@@ -52,8 +52,8 @@ class Lists {
 /** Blocks beside the def's own that use each vreg: 2b = used in b, 2b + 1 = given to a successor's parameter by b. */
 function usingBlocks(p: Problem): Lists {
   const lists = new Lists(p.vregCount);
-  const seen = new Int32Array(p.vregCount).fill(NIL);
-  const seenOut = new Int32Array(p.vregCount).fill(NIL);
+  const seen = i32(p.vregCount, NIL);
+  const seenOut = i32(p.vregCount, NIL);
   const { opStart, opVReg, opFlags, defBlock, input } = p;
   for (let b = 0; b < p.blockCount; b++) {
     for (let k = opStart[p.blockFirst[b]!]!; k < opStart[p.blockFirst[b + 1]!]!; k++) {
@@ -82,10 +82,10 @@ function liveSets(p: Problem): { out: Lists; into: Lists } {
   const out = new Lists(p.blockCount);
   const into = new Lists(p.blockCount);
   const using = usingBlocks(p);
-  const stampIn = new Int32Array(p.blockCount).fill(NIL);
-  const stampOut = new Int32Array(p.blockCount).fill(NIL);
+  const stampIn = i32(p.blockCount, NIL);
+  const stampOut = i32(p.blockCount, NIL);
   const { defBlock } = p;
-  let stack = new Int32Array(64);
+  let stack = i32(64);
   for (let v = 0; v < p.vregCount; v++) {
     let depth = 0;
     const home = defBlock[v]!;
@@ -137,13 +137,13 @@ const isDroppable = (p: Problem, i: number, v: number): boolean =>
 
 export function computeLiveness(p: Problem): LiveRanges {
   const { out, into } = liveSets(p);
-  const segments = new SegmentPool();
-  const uses = new UsePool();
-  const firstSegment = new Int32Array(p.vregCount).fill(NIL);
-  const firstUse = new Int32Array(p.vregCount).fill(NIL);
+  const segments = new SegmentPool(p.vregCount + 4 * p.blockCount + 64);
+  const uses = new UsePool(p.opStart[p.instCount]! + 2 * p.blockCount + 64);
+  const firstSegment = i32(p.vregCount, NIL);
+  const firstUse = i32(p.vregCount, NIL);
   /** End of the segment being built, or 0. */
-  const openTo = new Int32Array(p.vregCount);
-  let opened = new Int32Array(64);
+  const openTo = i32(p.vregCount);
+  let opened = i32(64);
   let openedCount = 0;
   const { opStart, opVReg, opFlags, opFixed, input } = p;
 

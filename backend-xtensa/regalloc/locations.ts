@@ -3,6 +3,7 @@ import type { Location } from './api.js';
 import type { BundleSet } from './bundles.js';
 import type { Problem } from './problem.js';
 import { BundleState, NIL } from './ranges.js';
+import { i32, u8 } from './scratch.js';
 
 /** Location of a value that is nowhere and recomputed when needed. */
 export const NOWHERE: Location = -0x40000000;
@@ -26,20 +27,21 @@ export class LocationMap {
   ) {
     const { segments, bundles } = set;
     const n = p.vregCount;
-    const start = new Int32Array(n + 1);
+    const start = i32(n + 1);
     for (let s = 0; s < segments.count; s++) start[segments.vreg[s]! + 1]!++;
     for (let v = 0; v < n; v++) start[v + 1]! += start[v]!;
-    const fill = start.slice();
-    const list = new Int32Array(segments.count);
+    const fill = i32(n + 1);
+    fill.set(start);
+    const list = i32(segments.count);
     for (let s = 0; s < segments.count; s++) {
       const v = segments.vreg[s]!;
       list[fill[v]!++] = s;
     }
     this.start = start;
     this.list = list;
-    this.multiple = new Uint8Array(n);
-    this.inMemory = new Uint8Array(n);
-    this.memory = new Int32Array(n).fill(NOWHERE);
+    this.multiple = u8(n);
+    this.inMemory = u8(n);
+    this.memory = i32(n, NOWHERE);
     const { from } = segments;
     for (let v = 0; v < n; v++) {
       const a = start[v]!;

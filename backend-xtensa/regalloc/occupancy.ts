@@ -6,6 +6,7 @@
 import { ConstraintKind } from './api.js';
 import { constraintOf, OP_DEF, OP_LATE, type Problem } from './problem.js';
 import type { SegmentPool } from './ranges.js';
+import { u8 } from './scratch.js';
 
 /** Owner of a position that an instruction destroys. */
 const CLOBBERED = -1;
@@ -83,7 +84,7 @@ export class Occupancy {
   ) {
     this.positions = 2 * p.slotCount;
     this.rows = new Array<RegisterRow | undefined>(p.pregCount).fill(undefined);
-    this.constrained = new Uint8Array(this.positions);
+    this.constrained = u8(this.positions);
     this.reserve(p);
   }
 
@@ -113,10 +114,14 @@ export class Occupancy {
 
   private hold(preg: number, from: number, to: number, owner: number): void {
     const row = this.row(preg);
-    setBits(row.taken, from, to);
-    setBits(row.fixed, from, to);
-    row.owner.fill(owner, from, to);
-    this.constrained.fill(1, from, to);
+    for (let at = from; at < to; at++) {
+      const word = at >>> 5;
+      const bit = 1 << (at & 31);
+      row.taken[word]! |= bit;
+      row.fixed[word]! |= bit;
+      row.owner[at] = owner;
+      this.constrained[at] = 1;
+    }
   }
 
   /** How many of `registers` an instruction's constraints take at `position`. */
@@ -133,12 +138,21 @@ export class Occupancy {
   /** Enters what the instructions themselves demand: fixed operands and clobbers. */
   private reserve(p: Problem): void {
     const { opStart, opVReg, opFlags, opFixed, slotBlock, input } = p;
+    // Registers that no value of the function can get need no bookkeeping.
+    const present = u8(input.classes.length);
+    for (let v = 0; v < p.vregCount; v++) present[p.vregClass[v]!] = 1;
+    const relevant = u8(p.pregCount);
+    input.classes.forEach((cls, index) => {
+      if (present[index] === 1) for (const preg of cls.order) relevant[preg] = 1;
+    });
     let block = 0;
     for (let i = 0; i < p.instCount; i++) {
       while (i >= p.blockFirst[block + 1]!) block++;
       const early = 2 * (i + slotBlock[i + block + 1]! + 1);
       const clobbers = input.clobbers(i);
-      for (let k = 0; k < clobbers.length; k++) this.hold(clobbers[k]!, early + 1, early + 2, CLOBBERED);
+      for (let k = 0; k < clobbers.length; k++) {
+        if (relevant[clobbers[k]!] === 1) this.hold(clobbers[k]!, early + 1, early + 2, CLOBBERED);
+      }
       for (let k = opStart[i]!; k < opStart[i + 1]!; k++) {
         const flags = opFlags[k]!;
         if (constraintOf(flags) !== ConstraintKind.Fixed) continue;

@@ -7,6 +7,7 @@
 // def at s begins at 2s + 1.
 import { InternalError } from '../../compiler/diagnostics.js';
 import { blockFrequencies } from './frequency.js';
+import { f64, i32, roomI32, roomU8, u8 } from './scratch.js';
 import { ConstraintKind, OperandKind, OperandPos, type RegallocInput } from './api.js';
 
 export const OP_DEF = 1;
@@ -65,20 +66,20 @@ function maxPReg(input: RegallocInput): number {
 
 export function flatten(input: RegallocInput): Problem {
   const { vregCount, blockCount, instCount } = input;
-  const blockFirst = new Int32Array(blockCount + 1);
-  const blockWeight = new Float64Array(blockCount);
+  const blockFirst = i32(blockCount + 1);
+  const blockWeight = f64(blockCount);
   const succs: (readonly number[])[] = [];
   const preds: (readonly number[])[] = [];
-  const slotBlock = new Int32Array(instCount + blockCount);
-  const defBlock = new Int32Array(vregCount).fill(-1);
-  const defInst = new Int32Array(vregCount).fill(-2);
-  const vregClass = new Uint8Array(vregCount);
+  const slotBlock = i32(instCount + blockCount);
+  const defBlock = i32(vregCount, -1);
+  const defInst = i32(vregCount, -2);
+  const vregClass = u8(vregCount);
   for (let v = 0; v < vregCount; v++) vregClass[v] = input.vregClass(v);
-  const opStart = new Int32Array(instCount + 1);
-  let capacity = instCount * 3 + 16;
-  let opVReg = new Int32Array(capacity);
-  let opFixed = new Int32Array(capacity);
-  let opFlags = new Uint8Array(capacity);
+  const opStart = i32(instCount + 1);
+  const capacity = instCount * 4 + 16;
+  let opVReg = i32(capacity);
+  let opFixed = i32(capacity);
+  let opFlags = u8(capacity);
   let pregCount = maxPReg(input) + 1;
   let opCount = 0;
   const define = (v: number, block: number, inst: number): void => {
@@ -103,15 +104,10 @@ export function flatten(input: RegallocInput): Problem {
       const operands = input.operands(i);
       const n = operands.length;
       opStart[i] = opCount;
-      if (opCount + n > capacity) {
-        capacity = capacity * 2 + n;
-        const grown = [new Int32Array(capacity), new Int32Array(capacity)] as const;
-        grown[0].set(opVReg);
-        grown[1].set(opFixed);
-        [opVReg, opFixed] = grown;
-        const flags = new Uint8Array(capacity);
-        flags.set(opFlags);
-        opFlags = flags;
+      if (opCount + n > opVReg.length) {
+        opVReg = roomI32(opVReg, opCount + n);
+        opFixed = roomI32(opFixed, opCount + n);
+        opFlags = roomU8(opFlags, opCount + n);
       }
       for (let k = 0; k < n; k++) {
         const op = operands[k]!;
@@ -154,6 +150,7 @@ export function flatten(input: RegallocInput): Problem {
   blockFirst[blockCount] = instCount;
   opStart[instCount] = opCount;
   const frequencies = blockFrequencies(blockWeight, succs, preds);
+  for (let b = 0; b < blockCount; b++) frequencies[b]! += SIZE_WEIGHT;
   return {
     input,
     vregCount,
@@ -170,7 +167,7 @@ export function flatten(input: RegallocInput): Problem {
     blockFirst,
     succs,
     preds,
-    blockWeight: frequencies.map((frequency) => frequency + SIZE_WEIGHT),
+    blockWeight: frequencies,
     depthWeight: blockWeight,
     slotBlock,
     pregCount,

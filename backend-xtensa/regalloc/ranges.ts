@@ -1,18 +1,25 @@
 // The allocator's working data: live range segments and use records in pools of linked lists, and bundles, the sets of
 // segments that are to share one location. Knows no liveness analysis and no allocation policy.
-import { roomF64, roomI32 } from './growable.js';
+import { f64, i32, roomF64, roomI32 } from './scratch.js';
 
 export const NIL = -1;
 
 /** Segments [from, to) of virtual registers' live ranges, in singly linked lists sorted by position. */
 export class SegmentPool {
   count = 0;
-  from = new Int32Array(1024);
-  to = new Int32Array(1024);
-  vreg = new Int32Array(1024);
-  next = new Int32Array(1024);
+  from: Int32Array<ArrayBuffer>;
+  to: Int32Array<ArrayBuffer>;
+  vreg: Int32Array<ArrayBuffer>;
+  next: Int32Array<ArrayBuffer>;
   /** Id of the bundle that holds it. */
-  bundle = new Int32Array(1024);
+  bundle: Int32Array<ArrayBuffer>;
+  constructor(capacity: number) {
+    this.from = i32(capacity);
+    this.to = i32(capacity);
+    this.vreg = i32(capacity);
+    this.next = i32(capacity);
+    this.bundle = i32(capacity);
+  }
 
   add(vreg: number, from: number, to: number, next: number): number {
     const id = this.count++;
@@ -39,13 +46,21 @@ export class SegmentPool {
  */
 export class UsePool {
   count = 0;
-  from = new Int32Array(1024);
-  to = new Int32Array(1024);
-  vreg = new Int32Array(1024);
-  next = new Int32Array(1024);
+  from: Int32Array<ArrayBuffer>;
+  to: Int32Array<ArrayBuffer>;
+  vreg: Int32Array<ArrayBuffer>;
+  next: Int32Array<ArrayBuffer>;
   /** Register that makes the move needless, or NIL. */
-  preg = new Int32Array(1024);
-  weight = new Float64Array(1024);
+  preg: Int32Array<ArrayBuffer>;
+  weight: Float64Array<ArrayBuffer>;
+  constructor(capacity: number) {
+    this.from = i32(capacity);
+    this.to = i32(capacity);
+    this.vreg = i32(capacity);
+    this.next = i32(capacity);
+    this.preg = i32(capacity);
+    this.weight = f64(capacity);
+  }
 
   add(vreg: number, from: number, to: number, preg: number, weight: number, next: number): number {
     const id = this.count++;

@@ -11,13 +11,13 @@ import { InternalError } from '../../compiler/diagnostics.js';
 import { ConstraintKind, slotLocation, type Location, type Move } from './api.js';
 import type { BundleSet } from './bundles.js';
 import type { Coalesced } from './coalesce.js';
-import { roomI32 } from './growable.js';
 import type { LiveRanges } from './liveness.js';
 import { LocationMap, NOT_LIVE, NOWHERE } from './locations.js';
 import type { Occupancy } from './occupancy.js';
 import { ParallelMoves } from './parallel-move.js';
 import { blockFrom, blockTo, constraintOf, OP_DEF, OP_REUSED, type Problem } from './problem.js';
 import { NIL } from './ranges.js';
+import { f64, i32, roomI32, u8 } from './scratch.js';
 import { SlotFrame, type SlotDemand } from './slots.js';
 
 const enum Group {
@@ -43,10 +43,10 @@ export class Resolver {
   /** Raw moves in lists per (instruction, group). */
   private count = 0;
   private readonly head: Int32Array;
-  private next = new Int32Array(256);
-  private from = new Int32Array(256);
-  private to = new Int32Array(256);
-  private vreg = new Int32Array(256);
+  private next = i32(64);
+  private from = i32(64);
+  private to = i32(64);
+  private vreg = i32(64);
 
   constructor(
     private readonly p: Problem,
@@ -57,10 +57,10 @@ export class Resolver {
   ) {
     this.frame = new SlotFrame(p.input.classes);
     this.where = new LocationMap(p, set);
-    this.storedAtDef = new Uint8Array(p.vregCount);
-    this.changeCost = new Float64Array(p.vregCount);
-    this.remat = new Int32Array(p.vregCount).fill(NIL);
-    this.head = new Int32Array(p.instCount * GROUPS).fill(NIL);
+    this.storedAtDef = u8(p.vregCount);
+    this.changeCost = f64(p.vregCount);
+    this.remat = i32(p.vregCount, NIL);
+    this.head = i32(p.instCount * GROUPS, NIL);
     this.locations = new Array<Location[]>(p.instCount);
   }
 
@@ -315,7 +315,7 @@ export class Resolver {
   private finish(): void {
     const { p, head, occupancy } = this;
     const { classes } = p.input;
-    const written = new Uint8Array(p.pregCount);
+    const written = u8(p.pregCount);
     for (const cls of classes) for (const preg of cls.order) if (!cls.calleeSaved.has(preg)) written[preg] = 1;
     let before = 0;
     let after = 0;

@@ -8,11 +8,11 @@
 // being done anew at each use. A value that is stored is stored once, after its def, so leaving costs nothing twice.
 import type { RegisterClass } from './api.js';
 import { ConstraintKind } from './api.js';
-import { roomI32 } from './growable.js';
 import { isMovedUse, type LiveRanges } from './liveness.js';
 import type { Occupancy } from './occupancy.js';
 import { blockFrom, blockTo, constraintOf, OP_DEF, OP_LATE, type Problem } from './problem.js';
 import { NIL } from './ranges.js';
+import { f64, i32, roomI32, u8 } from './scratch.js';
 
 const NEVER = 1e15;
 /** Distance of a live value of which no nearer use is known (yet). */
@@ -21,7 +21,7 @@ const UNKNOWN = 1e12;
 const EXIT_DISTANCE = 1e5;
 /** Factor in execution weight from which on an edge counts as such. */
 const EXIT_RATIO = 4;
-const MAX_ROUNDS = 8;
+const MAX_ROUNDS = 32;
 
 /** Register intervals of the values that are not in a register all the time. */
 export class SpillPlan {
@@ -30,14 +30,14 @@ export class SpillPlan {
   /** Intervals of vreg v: first[v], next[first[v]], ... ascending. */
   readonly first: Int32Array;
   private readonly last: Int32Array;
-  next = new Int32Array(256);
-  from = new Int32Array(256);
-  to = new Int32Array(256);
+  next = i32(64);
+  from = i32(64);
+  to = i32(64);
   private count = 0;
   constructor(vregCount: number) {
-    this.partial = new Uint8Array(vregCount);
-    this.first = new Int32Array(vregCount).fill(NIL);
-    this.last = new Int32Array(vregCount).fill(NIL);
+    this.partial = u8(vregCount);
+    this.first = i32(vregCount, NIL);
+    this.last = i32(vregCount, NIL);
   }
   add(v: number, from: number, to: number): void {
     if (from >= to) return;
@@ -62,14 +62,14 @@ export class SpillPlan {
 /** Values of the class live at each position, and whether that ever exceeds what instructions leave free. */
 function pressure(p: Problem, live: LiveRanges, occupancy: Occupancy, classIndex: number, cls: RegisterClass) {
   const positions = 2 * p.slotCount;
-  const change = new Int32Array(positions + 1);
+  const change = i32(positions + 1);
   const { segments } = live;
   for (let s = 0; s < segments.count; s++) {
     if (p.vregClass[segments.vreg[s]!] !== classIndex) continue;
     change[segments.from[s]!]!++;
     change[segments.to[s]!]!--;
   }
-  const blockMax = new Int32Array(p.blockCount);
+  const blockMax = i32(p.blockCount);
   let exceeded = false;
   let now = 0;
   for (let at = 0; at < positions; at++) {
@@ -89,13 +89,22 @@ class Planner {
   private readonly after: Float64Array;
   /** Distance from the block's start to the next use, per entry of the live-in lists. */
   private readonly distanceIn: Float64Array;
-  private touched: number[] = [];
-  private readonly exits: (Int32Array | undefined)[];
+  /** 1 for live-in entries whose next use lies in the block. */
+  private readonly isInside: Uint8Array;
+  private readonly touched: number[] = [];
+  /** Values that leave block b in a register: exits[exitFrom[b]] .. exits[exitTo[b] - 1]; exitTo is 0 before b is done. */
+  private exits: Int32Array<ArrayBuffer>;
+  private exitCount = 1;
+  private readonly exitFrom: Int32Array;
+  private readonly exitTo: Int32Array;
   /** Predecessors done that a value leaves in a register: their number and weight. */
   private readonly inExits: Int32Array;
   private readonly inWeight: Float64Array;
   private readonly inW: Uint8Array;
-  private w: number[] = [];
+  private readonly w: number[] = [];
+  /** Scratch lists of chooseEntry. */
+  private readonly candidates: number[] = [];
+  private readonly through: number[] = [];
   private readonly since: Int32Array;
   /** End of the last use or def, and the block of it. */
   private readonly lastEnd: Int32Array;
@@ -111,24 +120,38 @@ class Planner {
     private readonly plan: SpillPlan,
   ) {
     this.cls = p.input.classes[classIndex]!;
-    this.next = new Float64Array(p.vregCount).fill(NEVER);
-    this.after = new Float64Array(p.opVReg.length);
-    this.distanceIn = new Float64Array(live.liveInVReg.length).fill(UNKNOWN);
-    this.exits = new Array<Int32Array | undefined>(p.blockCount).fill(undefined);
-    this.inExits = new Int32Array(p.vregCount);
-    this.inWeight = new Float64Array(p.vregCount);
-    this.inW = new Uint8Array(p.vregCount);
-    this.since = new Int32Array(p.vregCount);
-    this.lastEnd = new Int32Array(p.vregCount);
-    this.lastBlock = new Int32Array(p.vregCount).fill(NIL);
-    this.operandOf = new Int32Array(p.vregCount).fill(NIL);
+    this.next = f64(p.vregCount, NEVER);
+    this.after = f64(p.opStart[p.instCount]!);
+    this.distanceIn = f64(live.liveInVReg.length, UNKNOWN);
+    this.isInside = u8(live.liveInVReg.length);
+    this.exits = i32(8 * p.blockCount + 64);
+    this.exitFrom = i32(p.blockCount);
+    this.exitTo = i32(p.blockCount);
+    this.inExits = i32(p.vregCount);
+    this.inWeight = f64(p.vregCount);
+    this.inW = u8(p.vregCount);
+    this.since = i32(p.vregCount);
+    this.lastEnd = i32(p.vregCount);
+    this.lastBlock = i32(p.vregCount, NIL);
+    this.operandOf = i32(p.vregCount, NIL);
   }
 
   run(): void {
     const { p } = this;
+    for (let b = 0; b < p.blockCount; b++) this.usesInside(b);
+    // Distances of values that pass through a block come from its successors, until nothing changes.
+    const stale = u8(p.blockCount);
+    stale.fill(1);
     for (let round = 0, changed = true; changed && round < MAX_ROUNDS; round++) {
       changed = false;
-      for (let b = p.blockCount - 1; b >= 0; b--) if (this.distances(b)) changed = true;
+      for (let b = p.blockCount - 1; b >= 0; b--) {
+        if (stale[b] === 0) continue;
+        stale[b] = 0;
+        if (!this.distances(b)) continue;
+        const preds = p.preds[b]!;
+        for (let k = 0; k < preds.length; k++) stale[preds[k]!] = 1;
+        changed = true;
+      }
     }
     for (let b = 0; b < p.blockCount; b++) this.block(b);
   }
@@ -138,11 +161,10 @@ class Planner {
     if (distance < this.next[v]!) this.next[v] = distance;
   }
 
-  /** Fills `next` with the next uses as seen from the start of block b, and `after` for its operands. */
-  private scan(b: number): void {
-    const { p, live, next, after, classIndex } = this;
-    const first = p.blockFirst[b]!;
-    const length = p.blockFirst[b + 1]! - first;
+  /** Enters into `next` what follows block b: uses in successors and edge arguments. */
+  private scanExits(b: number): void {
+    const { p, live, classIndex } = this;
+    const length = p.blockFirst[b + 1]! - p.blockFirst[b]!;
     const succs = p.succs[b]!;
     for (let s = 0; s < succs.length; s++) {
       const succ = succs[s]!;
@@ -151,22 +173,46 @@ class Planner {
         const v = live.liveInVReg[e]!;
         if (p.vregClass[v] === classIndex) this.near(v, Math.min(length + exit + this.distanceIn[e]!, UNKNOWN));
       }
-      for (const v of p.input.edgeArgs(b, s)) if (p.vregClass[v] === classIndex) this.near(v, length + exit);
+      const args = p.input.edgeArgs(b, s);
+      for (let k = 0; k < args.length; k++)
+        if (p.vregClass[args[k]!] === classIndex) this.near(args[k]!, length + exit);
     }
-    for (let i = first + length - 1; i >= first; i--) {
-      for (let k = p.opStart[i]!; k < p.opStart[i + 1]!; k++) {
-        const v = p.opVReg[k]!;
-        if (p.vregClass[v] !== classIndex) continue;
+  }
+
+  /** Goes back over block b's instructions: `next` becomes what it is at the start, `after` is filled in. */
+  private scanInside(b: number): void {
+    const { p, next, after, classIndex, touched } = this;
+    const { opStart, opVReg, opFlags, vregClass } = p;
+    const first = p.blockFirst[b]!;
+    for (let i = p.blockFirst[b + 1]! - 1; i >= first; i--) {
+      const k0 = opStart[i]!;
+      const k1 = opStart[i + 1]!;
+      for (let k = k0; k < k1; k++) {
+        const v = opVReg[k]!;
+        if (vregClass[v] !== classIndex) continue;
         after[k] = next[v]!;
-        if ((p.opFlags[k]! & OP_DEF) !== 0) next[v] = NEVER;
+        if ((opFlags[k]! & OP_DEF) !== 0) next[v] = NEVER;
       }
-      for (let k = p.opStart[i]!; k < p.opStart[i + 1]!; k++) {
-        const v = p.opVReg[k]!;
-        if (p.vregClass[v] !== classIndex || (p.opFlags[k]! & OP_DEF) !== 0) continue;
-        if (next[v] === NEVER) this.touched.push(v);
+      for (let k = k0; k < k1; k++) {
+        const v = opVReg[k]!;
+        if (vregClass[v] !== classIndex || (opFlags[k]! & OP_DEF) !== 0) continue;
+        if (next[v] === NEVER) touched.push(v);
         next[v] = i - first;
       }
     }
+  }
+
+  /** Distances of values that block b itself uses. */
+  private usesInside(b: number): void {
+    const { live, distanceIn, isInside, next } = this;
+    this.scanInside(b);
+    for (let e = live.liveInHead[b]!; e !== NIL; e = live.liveInNext[e]!) {
+      const v = live.liveInVReg[e]!;
+      if (next[v] === NEVER) continue;
+      distanceIn[e] = next[v]!;
+      isInside[e] = 1;
+    }
+    this.forget();
   }
 
   private forget(): void {
@@ -175,12 +221,14 @@ class Planner {
     touched.length = 0;
   }
 
+  /** Distances of values that only pass through block b; true if one changed. */
   private distances(b: number): boolean {
-    const { live, distanceIn } = this;
-    this.scan(b);
+    const { live, distanceIn, isInside, next } = this;
+    this.scanExits(b);
     let changed = false;
     for (let e = live.liveInHead[b]!; e !== NIL; e = live.liveInNext[e]!) {
-      const distance = this.next[live.liveInVReg[e]!]!;
+      if (isInside[e] === 1) continue;
+      const distance = next[live.liveInVReg[e]!]!;
       if (distance !== distanceIn[e]) {
         distanceIn[e] = distance;
         changed = true;
@@ -192,15 +240,16 @@ class Planner {
 
   /** Values that begin block b in a register. */
   private chooseEntry(b: number): void {
-    const { p, live, next, inExits, inWeight, classIndex } = this;
-    const candidates: number[] = [];
+    const { p, live, next, inExits, inWeight, classIndex, exits, exitFrom, exitTo, candidates, through } = this;
+    candidates.length = 0;
+    through.length = 0;
     const preds = p.preds[b]!;
     let done = 0;
     let doneWeight = 0;
     let isHeader = false;
     for (const pred of preds) {
-      const exit = this.exits[pred];
-      if (exit === undefined) {
+      const to = exitTo[pred]!;
+      if (to === 0) {
         isHeader = true;
         continue;
       }
@@ -208,12 +257,11 @@ class Planner {
       // Of edges with moves at the successor's start the successor's weight counts; there is only one then.
       const weight = preds.length === 1 ? p.blockWeight[b]! : p.blockWeight[pred]!;
       doneWeight += weight;
-      for (let k = 0; k < exit.length; k++) {
-        inExits[exit[k]!]!++;
-        inWeight[exit[k]!]! += weight;
+      for (let k = exitFrom[pred]!; k < to; k++) {
+        inExits[exits[k]!]!++;
+        inWeight[exits[k]!]! += weight;
       }
     }
-    const through: number[] = [];
     for (let e = live.liveInHead[b]!; e !== NIL; e = live.liveInNext[e]!) {
       const v = live.liveInVReg[e]!;
       if (p.vregClass[v] !== classIndex) continue;
@@ -244,11 +292,9 @@ class Planner {
       }
     }
     for (const pred of preds) {
-      const exit = this.exits[pred];
-      if (exit === undefined) continue;
-      for (let k = 0; k < exit.length; k++) {
-        inExits[exit[k]!] = 0;
-        inWeight[exit[k]!] = 0;
+      for (let k = exitFrom[pred]!; k < exitTo[pred]!; k++) {
+        inExits[exits[k]!] = 0;
+        inWeight[exits[k]!] = 0;
       }
     }
     const start = blockFrom(p, b);
@@ -314,8 +360,9 @@ class Planner {
 
   private block(b: number): void {
     const { p, plan, next, after, operandOf, inW, cls, classIndex, occupancy } = this;
-    this.scan(b);
-    this.w = [];
+    this.scanExits(b);
+    this.scanInside(b);
+    this.w.length = 0;
     this.chooseEntry(b);
     const first = p.blockFirst[b]!;
     for (let i = first; i < p.blockFirst[b + 1]!; i++) {
@@ -375,12 +422,15 @@ class Planner {
     }
     const end = blockTo(p, b);
     const { w } = this;
+    this.exitFrom[b] = this.exitCount;
     for (let k = 0; k < w.length; k++) {
       const v = w[k]!;
       inW[v] = 0;
       plan.add(v, this.since[v]!, end);
+      this.exits = roomI32(this.exits, this.exitCount);
+      this.exits[this.exitCount++] = v;
     }
-    this.exits[b] = Int32Array.from(w);
+    this.exitTo[b] = this.exitCount;
     this.forget();
   }
 

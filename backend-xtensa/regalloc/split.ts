@@ -4,6 +4,7 @@ import type { BundleSet } from './bundles.js';
 import type { Problem } from './problem.js';
 import type { Bundle } from './ranges.js';
 import { NIL } from './ranges.js';
+import { i32 } from './scratch.js';
 
 /** A line of cuts longer than this ends in memory. */
 const MAX_SPLITS = 12;
@@ -21,7 +22,7 @@ export class Splitter {
     private readonly set: BundleSet,
     private readonly enqueue: (bundle: Bundle) => void,
   ) {
-    const callsBefore = new Int32Array(p.slotCount + 1);
+    const callsBefore = i32(p.slotCount + 1);
     let block = 0;
     for (let s = 0; s < p.slotCount; s++) {
       block = p.slotBlock[s]!;
