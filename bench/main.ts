@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { CompileOptions } from '../backend-xtensa/compile-module.js';
 import { buildRuntime } from '../firmware/build.js';
+import { ablate, formatAblations } from './ablation.js';
 import type { BenchResult } from './measure-all.js';
 import { measureAll } from './measure-all.js';
 import { PROGRAMS } from './programs.js';
@@ -24,6 +25,7 @@ const USAGE = `npm run bench -- [options]
   -O, --level LEVEL     optimisation level of wasm-aot: 0, 1, 2 (default) or s
   --cfi MODE            none, forward (default) or full
   --without PASS[,PASS] another column: wasm-aot without these passes
+  --ablate              what each pass buys: wasm-aot with one left out at a time
   --json                all measurements as JSON
   --chart               also write docs/benchmark.svg
   --check               compare wasm-aot with bench/baseline.json; more than 2 % slower fails
@@ -36,6 +38,8 @@ const CHART = join(ROOT, 'docs', 'benchmark.svg');
 interface Arguments {
   readonly programs: readonly BenchProgram[];
   readonly columns: readonly Column[];
+  readonly compile: CompileOptions;
+  readonly ablate: boolean;
   readonly json: boolean;
   readonly chart: boolean;
   readonly check: boolean;
@@ -53,6 +57,7 @@ function parse(argv: readonly string[]): Arguments | undefined {
       level: { type: 'string', short: 'O', default: '2' },
       cfi: { type: 'string', default: 'forward' },
       without: { type: 'string' },
+      ablate: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
       chart: { type: 'boolean', default: false },
       check: { type: 'boolean', default: false },
@@ -70,6 +75,8 @@ function parse(argv: readonly string[]): Arguments | undefined {
   return {
     programs: select(PROGRAMS, ({ name }) => name, values.only?.split(','), 'program'),
     columns: select(all, ({ id }) => id, wanted, 'column'),
+    compile,
+    ablate: values.ablate,
     json: values.json,
     chart: values.chart,
     check: values.check,
@@ -100,6 +107,10 @@ function readBaseline(): Baseline {
   return existsSync(BASELINE) ? (JSON.parse(readFileSync(BASELINE, 'utf8')) as Baseline) : {};
 }
 
+function progress(text: string): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
+}
+
 /** @returns the exit code */
 function verdict(result: BenchResult): number {
   const { changes, regressions, skipped, compared } = compareBaseline(result, readBaseline());
@@ -119,11 +130,16 @@ async function main(): Promise<number> {
     return 0;
   }
   await buildRuntime();
-  const interactive = process.stderr.isTTY;
-  const result = measureAll(wanted.programs, wanted.columns, (text) => {
-    if (interactive) process.stderr.write(`\r\x1b[K${text}`);
-  });
-  if (interactive) process.stderr.write('\r\x1b[K');
+  if (wanted.ablate) {
+    const ablations = ablate(wanted.programs, wanted.compile, progress);
+    progress('');
+    console.log(wanted.json ? JSON.stringify(ablations, null, 2) : formatAblations(ablations));
+    const failures = ablations.flatMap((ablation) => ablation.failures);
+    for (const failure of failures) console.error(failure);
+    return failures.length > 0 ? 1 : 0;
+  }
+  const result = measureAll(wanted.programs, wanted.columns, progress);
+  progress('');
 
   if (wanted.json) console.log(JSON.stringify(result, null, 2));
   else if (!wanted.check && !wanted.update) {

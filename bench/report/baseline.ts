@@ -54,7 +54,7 @@ export function compareBaseline(result: BenchResult, baseline: Baseline): Compar
     }
     const change = now.instructions / old.instructions - 1;
     const text = `${name}: ${old.instructions} -> ${now.instructions} instructions (${percent(change)}), code ${old.codeBytes} -> ${now.codeBytes} bytes`;
-    if (change > TOLERANCE) regressions.push(text);
+    if (now.instructions - old.instructions > TOLERANCE * old.instructions) regressions.push(text);
     else if (now.instructions !== old.instructions || now.codeBytes !== old.codeBytes) changes.push(text);
   }
   return { changes, regressions, skipped, compared };
