@@ -1,28 +1,28 @@
-// Upper bounds of i32 values read as unsigned, from constants, masks, loads, comparisons that dominate the place, and loop
-// counters with constant ends. Takes a function's control flow; gives a number, 2^32 - 1 when it knows nothing.
+// Ranges of i32 values, from constants, masks, loads, comparisons that dominate the place, and loop counters. Takes a
+// function's control flow; gives intervals, ANY when it knows nothing. Every rule is exact modulo 2^32.
 import type { Block, Func, Inst } from '../ir/function.js';
 import { Op } from '../ir/ops.js';
 import { Type } from '../ir/types.js';
 import type { ControlFlow } from './cfg.js';
 import type { DominatorTree } from './dominators.js';
 import { incomingEdges } from './edges.js';
+import { add, ANY, ANY_SIGNED, type Interval, intersect, interval, scale, signed, single, sub, union, unsigned } from './interval.js';
 
-export const UNBOUNDED = 0xffffffff;
 const MAX_DEPTH = 12;
 /** Dominating branches looked at for one value. */
 const MAX_GUARDS = 24;
+const WORD = 2 ** 32;
 
-const constant = (inst: Inst | undefined): number | null =>
-  inst !== undefined && inst.op === Op.I32Const ? inst.imm >>> 0 : null;
-
+/** What a branch that was taken says. */
 interface Guard {
   readonly cond: Inst;
-  /** The branch was taken with the condition true. */
   readonly holds: boolean;
 }
 
+const constant = (inst: Inst | undefined): number | null => (inst !== undefined && inst.op === Op.I32Const ? inst.imm : null);
+
 export class Ranges {
-  private readonly known = new Map<Inst, number>();
+  private readonly known = new Map<Inst, Interval>();
   private readonly guards: (Guard | null)[] = [];
   private readonly incoming;
 
@@ -40,126 +40,167 @@ export class Ranges {
     const edges = this.incoming[block.id]!;
     if (edges.length !== 1) return null;
     const last = block.preds[0]!.terminator;
-    if (last.op !== Op.BrIf) return null;
+    if (last.op !== Op.BrIf || last.edges[0]!.block === last.edges[1]!.block) return null;
     return { cond: last.args[0]!, holds: last.edges[0] === edges[0] };
   }
 
-  /** Upper bound of `value`, as u32, whenever `block` runs. */
+  /** Largest value, read as unsigned, that `value` can have when `block` runs. */
   upper(value: Inst, block: Block): number {
-    return Math.min(this.guarded(value, block), this.bound(value, MAX_DEPTH));
+    return unsigned(this.at(value, block, MAX_DEPTH)).hi;
   }
 
-  /** The tightest bound that a branch on the way to `block` gives. */
-  private guarded(value: Inst, block: Block): number {
-    let best = UNBOUNDED;
+  /** Range of `value` when `block` runs: what holds everywhere, narrowed by the branches on the way. */
+  private at(value: Inst, block: Block, depth: number): Interval {
+    let range = this.bound(value, depth);
     let at = this.cfg.number[block.id]!;
     for (let i = 0; i < MAX_GUARDS; i++) {
-      const guard = this.guards[this.cfg.order[at]!.id] ?? null;
-      if (guard !== null) best = Math.min(best, limitFrom(guard, value, this));
-      if (at === 0 || value.block === this.cfg.order[at]) break;
+      const here = this.cfg.order[at]!;
+      const guard = this.guards[here.id] ?? null;
+      if (guard !== null) range = intersect(range, this.implied(guard, value));
+      if (at === 0 || value.block === here) break;
       at = this.tree.idom[at]!;
     }
-    return best;
+    // An offset from a value that is narrower here than where it was computed.
+    if (depth > 0 && value.op === Op.I32Add && constant(value.args[1]) !== null && value.args[0]!.type === Type.I32) {
+      range = intersect(range, add(this.at(value.args[0]!, block, depth - 4), single(constant(value.args[1])!)));
+    } else if (depth > 0 && value.op === Op.I32Shl && constant(value.args[1]) !== null) {
+      range = intersect(range, scale(this.at(value.args[0]!, block, depth - 4), 2 ** (constant(value.args[1])! & 31)));
+    }
+    return range;
   }
 
-  /** A bound that holds wherever the value exists. */
-  bound(value: Inst, depth: number): number {
+  /** A range that holds wherever the value exists. */
+  private bound(value: Inst, depth: number): Interval {
     const c = constant(value);
-    if (c !== null) return c;
-    if (value.type !== Type.I32) return UNBOUNDED;
+    if (c !== null) return single(c);
+    if (value.type !== Type.I32) return ANY;
     const cached = this.known.get(value);
     if (cached !== undefined) return cached;
-    if (depth === 0) return UNBOUNDED;
+    if (depth <= 0) return ANY;
     // While it is computed, a cycle through the value knows nothing.
-    this.known.set(value, UNBOUNDED);
+    this.known.set(value, ANY);
     const result = this.compute(value, depth - 1);
     this.known.set(value, result);
     return result;
   }
 
-  private compute(value: Inst, depth: number): number {
+  private compute(value: Inst, depth: number): Interval {
     const { op, args } = value;
-    const sub = (i: number): number => this.bound(args[i]!, depth);
+    const arg = (i: number): Interval => this.bound(args[i]!, depth);
     const c = constant(args[1]);
     switch (op) {
-      case Op.I32And:
-        return Math.min(sub(0), sub(1));
+      case Op.I32Add:
+        return add(arg(0), arg(1));
+      case Op.I32Sub:
+        return sub(arg(0), arg(1));
+      case Op.I32Mul:
+        return c === null ? ANY : scale(arg(0), c);
+      case Op.I32Shl:
+        return c === null ? ANY : scale(arg(0), 2 ** (c & 31));
+      case Op.I32And: {
+        const [a, b] = [arg(0), arg(1)];
+        if (a.lo >= 0 && b.lo >= 0) return { lo: 0, hi: Math.min(a.hi, b.hi) };
+        return { lo: 0, hi: a.lo >= 0 ? a.hi : unsigned(b).hi };
+      }
       case Op.I32Or:
       case Op.I32Xor: {
-        const both = Math.max(sub(0), sub(1));
-        return both === 0 ? 0 : 2 ** (32 - Math.clz32(both)) - 1;
+        const both = Math.max(unsigned(arg(0)).hi, unsigned(arg(1)).hi);
+        return { lo: 0, hi: both === 0 ? 0 : 2 ** (32 - Math.clz32(both)) - 1 };
       }
-      case Op.I32ShrU:
-        return c === null ? sub(0) : sub(0) >>> (c & 31);
-      case Op.I32ShrS:
-        return c !== null && sub(0) <= 0x7fffffff ? sub(0) >>> (c & 31) : UNBOUNDED;
-      case Op.I32Shl:
-        return c === null ? UNBOUNDED : fits(sub(0) * 2 ** (c & 31));
-      case Op.I32Add:
-        return fits(sub(0) + sub(1));
-      case Op.I32Mul:
-        return fits(sub(0) * sub(1));
-      case Op.I32DivU:
-        return c !== null && c > 0 ? Math.floor(sub(0) / c) : sub(0);
+      case Op.I32ShrU: {
+        const a = unsigned(arg(0));
+        return c === null ? { lo: 0, hi: a.hi } : { lo: a.lo >>> (c & 31), hi: a.hi >>> (c & 31) };
+      }
+      case Op.I32ShrS: {
+        const a = signed(arg(0));
+        return c === null ? ANY : { lo: a.lo >> (c & 31), hi: a.hi >> (c & 31) };
+      }
+      case Op.I32DivU: {
+        const a = unsigned(arg(0));
+        return c !== null && c > 0 ? { lo: 0, hi: Math.floor(a.hi / c) } : { lo: 0, hi: a.hi };
+      }
       case Op.I32RemU:
-        return Math.max(sub(1) - 1, 0);
+        return { lo: 0, hi: Math.min(Math.max(unsigned(arg(1)).hi - 1, 0), unsigned(arg(0)).hi) };
       case Op.I32MinU:
-        return Math.min(sub(0), sub(1));
+        return { lo: 0, hi: Math.min(unsigned(arg(0)).hi, unsigned(arg(1)).hi) };
       case Op.I32MaxU:
-        return Math.max(sub(0), sub(1));
+        return { lo: 0, hi: Math.max(unsigned(arg(0)).hi, unsigned(arg(1)).hi) };
+      case Op.I32MinS: {
+        const [a, b] = [signed(arg(0)), signed(arg(1))];
+        return { lo: Math.min(a.lo, b.lo), hi: Math.min(a.hi, b.hi) };
+      }
+      case Op.I32MaxS: {
+        const [a, b] = [signed(arg(0)), signed(arg(1))];
+        return { lo: Math.max(a.lo, b.lo), hi: Math.max(a.hi, b.hi) };
+      }
       case Op.Select:
-        return Math.max(sub(1), sub(2));
+        return union(arg(1), arg(2));
       case Op.I32Load8U:
-        return 0xff;
+        return { lo: 0, hi: 0xff };
       case Op.I32Load16U:
-        return 0xffff;
+        return { lo: 0, hi: 0xffff };
+      case Op.I32Load8S:
+      case Op.I32Extend8S:
+        return { lo: -0x80, hi: 0x7f };
+      case Op.I32Load16S:
+      case Op.I32Extend16S:
+        return { lo: -0x8000, hi: 0x7fff };
       case Op.I32Clz:
       case Op.I32Ctz:
       case Op.I32Popcnt:
-        return 32;
+        return { lo: 0, hi: 32 };
       case Op.Param:
         return this.param(value, depth);
       default:
-        if ((op >= Op.I32Eqz && op <= Op.I32GeU) || (op >= Op.I64Eqz && op <= Op.I64GeU)) return 1;
-        return UNBOUNDED;
+        return (op >= Op.I32Eqz && op <= Op.I32GeU) || (op >= Op.I64Eqz && op <= Op.I64GeU) ? { lo: 0, hi: 1 } : ANY;
     }
   }
 
-  private param(param: Inst, depth: number): number {
+  private param(param: Inst, depth: number): Interval {
     const block = param.block!;
     const edges = this.incoming[block.id]!;
-    if (edges.length === 0) return UNBOUNDED;
     const index = block.params.indexOf(param);
-    let start = 0;
-    let entries = 0;
-    let exactStart: number | null = null;
+    let start: Interval | null = null;
     let back: { readonly from: Block; readonly next: Inst } | null = null;
     for (let i = 0; i < edges.length; i++) {
       const value = edges[i]!.args[index]!;
       const from = block.preds[i]!;
       if (value === param) continue;
       if (this.tree.dominates(block, from)) {
-        if (back !== null) return UNBOUNDED;
+        if (back !== null) return ANY;
         back = { from, next: value };
         continue;
       }
-      const bound = Math.min(this.bound(value, depth), this.guarded(value, from));
-      exactStart = entries++ === 0 ? constant(value) : null;
-      start = Math.max(start, bound);
+      const range = this.at(value, from, depth);
+      start = start === null ? range : union(start, range);
     }
-    if (back === null) return start;
-    return this.counter(param, back.from, back.next, start, exactStart);
+    if (start === null) return ANY;
+    return back === null ? start : this.counter(param, back.from, back.next, start);
   }
 
-  /** Loop counter: starts at most at `start`, and goes on from `from` with `next` = param + step. */
-  private counter(param: Inst, from: Block, next: Inst, start: number, exactStart: number | null): number {
-    if (next.op !== Op.I32Add || next.args[0] !== param) return UNBOUNDED;
-    const step = constant(next.args[1]);
-    if (step === null || step === 0) return UNBOUNDED;
-    // Guards between the header and the back edge hold for the value that goes round.
-    const last = from.terminator;
-    const header = param.block!;
+  /** Loop counter: begins in `start` and goes on from block `from` with `next` = param + step. */
+  private counter(param: Inst, from: Block, next: Inst, start: Interval): Interval {
+    const step = next.op === Op.I32Add && next.args[0] === param ? constant(next.args[1]) : null;
+    if (step === null || step === 0) return ANY;
+    let result = ANY;
+    for (const guard of this.guardsOfBackEdge(param.block!, from)) {
+      const exact = this.untilEqual(guard, next, start, step);
+      if (exact !== null) return exact;
+      // What goes round is `next`, and was in `round` when the guard was passed.
+      const direct = this.implied(guard, next);
+      const through = add(this.implied(guard, param), single(step));
+      for (const round of [direct, through]) {
+        if (round === ANY || round === ANY_SIGNED) continue;
+        result = intersect(result, monotone(signed(start), signed(round), step) ?? union(start, round));
+      }
+    }
+    return result;
+  }
+
+  /** Branches that every way from the header back to it passes: those that lead to `from`, and its own. */
+  private guardsOfBackEdge(header: Block, from: Block): Guard[] {
     const guards: Guard[] = [];
+    const last = from.terminator;
     if (last.op === Op.BrIf && last.edges[0]!.block !== last.edges[1]!.block) {
       guards.push({ cond: last.args[0]!, holds: last.edges[0]!.block === header });
     }
@@ -168,26 +209,71 @@ export class Ranges {
       if (guard !== null) guards.push(guard);
       at = this.tree.idom[at]!;
     }
-    const up = step <= 0x7fffffff;
-    for (const guard of guards) {
-      const exact = exactEnd(guard, next);
-      if (exact !== null && exactStart !== null) {
-        const distance = up ? exact - exactStart : exactStart - exact;
-        const by = up ? step : 2 ** 32 - step;
-        if (distance > 0 && distance % by === 0) return up ? exact - by : exactStart;
-      }
-      if (!up) continue;
-      // next <= limit (when going round), or param <= limit before the step, which then must not wrap.
-      const nextLimit = limitFrom(guard, next, this);
-      if (nextLimit <= 0x7fffffff && start <= 0x7fffffff - step) return Math.max(start, nextLimit);
-      const paramLimit = limitFrom(guard, param, this);
-      if (paramLimit <= 0x7fffffff - step) return Math.max(start, paramLimit + step);
+    return guards;
+  }
+
+  /** The loop goes on until `next` equals a constant that the steps hit exactly. */
+  private untilEqual(guard: Guard, next: Inst, start: Interval, step: number): Interval | null {
+    const end = exactEnd(guard, next);
+    if (end === null || start.lo !== start.hi) return null;
+    const towards = step > 0 ? end - start.lo : start.lo - end;
+    const distance = ((towards % WORD) + WORD) % WORD;
+    const by = Math.abs(step);
+    if (distance === 0 || distance % by !== 0) return null;
+    return step > 0 ? interval(start.lo, start.lo + distance - by) : interval(start.lo - distance + by, start.lo);
+  }
+
+  /** Range of `value` that the guard implies. */
+  private implied({ cond, holds }: Guard, value: Inst): Interval {
+    if (cond === value) return holds ? ANY : single(0);
+    const [a, b] = cond.args;
+    if (a === value && cond.op === Op.I32Eqz) return holds ? single(0) : ANY;
+    if (b === undefined || cond.op < Op.I32Eq || cond.op > Op.I32GeU) return ANY;
+    let { op } = cond;
+    if (a !== value) {
+      if (b !== value) return ANY;
+      op = MIRROR.get(op) ?? op;
     }
-    return UNBOUNDED;
+    if (!holds) op = NEGATED.get(op)!;
+    const other = this.bound(a === value ? b : a!, 4);
+    const [u, s] = [unsigned(other), signed(other)];
+    switch (op) {
+      case Op.I32Eq:
+        return other;
+      case Op.I32LtU:
+        return u.hi === 0 ? ANY : { lo: 0, hi: u.hi - 1 };
+      case Op.I32LeU:
+        return { lo: 0, hi: u.hi };
+      case Op.I32GtU:
+        return u.lo === WORD - 1 ? ANY : { lo: u.lo + 1, hi: WORD - 1 };
+      case Op.I32GeU:
+        return { lo: u.lo, hi: WORD - 1 };
+      case Op.I32LtS:
+        return s.hi === ANY_SIGNED.lo ? ANY : { lo: ANY_SIGNED.lo, hi: s.hi - 1 };
+      case Op.I32LeS:
+        return { lo: ANY_SIGNED.lo, hi: s.hi };
+      case Op.I32GtS:
+        return s.lo === ANY_SIGNED.hi ? ANY : { lo: s.lo + 1, hi: ANY_SIGNED.hi };
+      case Op.I32GeS:
+        return { lo: s.lo, hi: ANY_SIGNED.hi };
+      default:
+        return ANY;
+    }
   }
 }
 
-const fits = (value: number): number => (value > UNBOUNDED ? UNBOUNDED : value);
+/**
+ * Signed range of a counter that starts in `start`, is in `round` each time it goes round, and moves by `step`: where the
+ * step cannot overflow, it never passes its start on the other side. Null if it may overflow.
+ */
+function monotone(start: Interval, round: Interval, step: number): Interval | null {
+  if (step > 0) {
+    const hi = Math.max(start.hi, round.hi);
+    return hi + step <= ANY_SIGNED.hi ? { lo: start.lo, hi } : null;
+  }
+  const lo = Math.min(start.lo, round.lo);
+  return lo + step >= ANY_SIGNED.lo ? { lo, hi: start.hi } : null;
+}
 
 /** The constant that `next` differs from as long as the loop goes on. */
 function exactEnd({ cond, holds }: Guard, next: Inst): number | null {
@@ -198,41 +284,25 @@ function exactEnd({ cond, holds }: Guard, next: Inst): number | null {
   return cond.op === Op.I32Eqz && !holds ? 0 : null;
 }
 
-/** Upper bound of `value` as u32 that the guard implies. Signed comparisons bound it only if it is known not to be negative. */
-function limitFrom({ cond, holds }: Guard, value: Inst, ranges: Ranges): number {
-  const [a, b] = cond.args;
-  if (b === undefined) return cond.op === Op.I32Eqz && holds && a === value ? 0 : UNBOUNDED;
-  let { op } = cond;
-  let other: Inst;
-  if (a === value) other = b;
-  else if (b === value) {
-    other = a!;
-    op = MIRROR.get(op) ?? op;
-  } else return UNBOUNDED;
-  if (!holds) op = NEGATED.get(op) ?? -1;
-  const limit = ranges.bound(other, 4);
-  switch (op) {
-    case Op.I32LtU:
-      return limit === 0 ? 0 : limit === UNBOUNDED ? UNBOUNDED : limit - 1;
-    case Op.I32LeU:
-    case Op.I32Eq:
-      return limit;
-    default:
-      return UNBOUNDED;
-  }
-}
-
 const MIRROR: ReadonlyMap<number, number> = new Map([
   [Op.I32LtU, Op.I32GtU],
   [Op.I32GtU, Op.I32LtU],
   [Op.I32LeU, Op.I32GeU],
   [Op.I32GeU, Op.I32LeU],
+  [Op.I32LtS, Op.I32GtS],
+  [Op.I32GtS, Op.I32LtS],
+  [Op.I32LeS, Op.I32GeS],
+  [Op.I32GeS, Op.I32LeS],
 ]);
 const NEGATED: ReadonlyMap<number, number> = new Map([
+  [Op.I32Eq, Op.I32Ne],
+  [Op.I32Ne, Op.I32Eq],
   [Op.I32LtU, Op.I32GeU],
   [Op.I32GeU, Op.I32LtU],
   [Op.I32GtU, Op.I32LeU],
   [Op.I32LeU, Op.I32GtU],
-  [Op.I32Eq, Op.I32Ne],
-  [Op.I32Ne, Op.I32Eq],
+  [Op.I32LtS, Op.I32GeS],
+  [Op.I32GeS, Op.I32LtS],
+  [Op.I32GtS, Op.I32LeS],
+  [Op.I32LeS, Op.I32GtS],
 ]);
