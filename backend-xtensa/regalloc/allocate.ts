@@ -26,8 +26,13 @@ const REMAT_FACTOR = 0.5;
 function writtenRegisters(p: Problem, resolver: Resolver): Set<PReg> {
   const written = u8(p.pregCount);
   const { input } = p;
+  let known: readonly PReg[] | undefined;
   for (let i = 0; i < p.instCount; i++) {
-    for (const preg of input.clobbers(i)) written[preg] = 1;
+    const clobbers = input.clobbers(i);
+    if (clobbers !== known) {
+      known = clobbers;
+      for (let k = 0; k < clobbers.length; k++) written[clobbers[k]!] = 1;
+    }
     const k0 = p.opStart[i]!;
     const list = resolver.locations[i]!;
     for (let k = 0; k < list.length; k++) {

@@ -145,14 +145,18 @@ export class Occupancy {
     input.classes.forEach((cls, index) => {
       if (present[index] === 1) for (const preg of cls.order) relevant[preg] = 1;
     });
+    let known: readonly number[] | undefined;
+    let holding: readonly number[] = [];
     let block = 0;
     for (let i = 0; i < p.instCount; i++) {
       while (i >= p.blockFirst[block + 1]!) block++;
       const early = 2 * (i + slotBlock[i + block + 1]! + 1);
       const clobbers = input.clobbers(i);
-      for (let k = 0; k < clobbers.length; k++) {
-        if (relevant[clobbers[k]!] === 1) this.hold(clobbers[k]!, early + 1, early + 2, CLOBBERED);
+      if (clobbers !== known) {
+        known = clobbers;
+        holding = clobbers.filter((preg) => relevant[preg] === 1);
       }
+      for (let k = 0; k < holding.length; k++) this.hold(holding[k]!, early + 1, early + 2, CLOBBERED);
       for (let k = opStart[i]!; k < opStart[i + 1]!; k++) {
         const flags = opFlags[k]!;
         if (constraintOf(flags) !== ConstraintKind.Fixed) continue;

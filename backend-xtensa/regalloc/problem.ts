@@ -82,6 +82,7 @@ export function flatten(input: RegallocInput): Problem {
   let opFlags = u8(capacity);
   let pregCount = maxPReg(input) + 1;
   let opCount = 0;
+  let known: readonly number[] | undefined;
   const define = (v: number, block: number, inst: number): void => {
     if (defInst[v] !== -2) throw new InternalError(`v${v} is defined twice (block ${block})`);
     defBlock[v] = block;
@@ -104,6 +105,7 @@ export function flatten(input: RegallocInput): Problem {
       const operands = input.operands(i);
       const n = operands.length;
       opStart[i] = opCount;
+      let hasReuse = false;
       if (opCount + n > opVReg.length) {
         opVReg = roomI32(opVReg, opCount + n);
         opFixed = roomI32(opFixed, opCount + n);
@@ -119,6 +121,7 @@ export function flatten(input: RegallocInput): Problem {
           define(op.vreg, b, i);
           if (i === end - 1) throw new InternalError(`instruction ${i} is a terminator with a def`);
           if (constraint === ConstraintKind.Reuse) {
+            hasReuse = true;
             const source = operands[fixed]!;
             if (source.constraint === ConstraintKind.Fixed) {
               constraint = ConstraintKind.Fixed;
@@ -135,7 +138,7 @@ export function flatten(input: RegallocInput): Problem {
         opCount++;
       }
       // A reused input may come before or after its def in the list.
-      for (let at = opStart[i]!; at < opCount; at++) {
+      for (let at = hasReuse ? opStart[i]! : opCount; at < opCount; at++) {
         if (constraintOf(opFlags[at]!) === ConstraintKind.Reuse) {
           const input = opStart[i]! + opFixed[at]!;
           if ((opFlags[input]! & OP_DEF) !== 0 || (opFlags[input]! & OP_REUSED) !== 0) {
@@ -144,7 +147,12 @@ export function flatten(input: RegallocInput): Problem {
           opFlags[input] = opFlags[input]! | OP_REUSED;
         }
       }
-      for (const reg of input.clobbers(i)) if (reg >= pregCount) pregCount = reg + 1;
+      const clobbers = input.clobbers(i);
+      // Calls usually share one list.
+      if (clobbers !== known) {
+        known = clobbers;
+        for (let k = 0; k < clobbers.length; k++) if (clobbers[k]! >= pregCount) pregCount = clobbers[k]! + 1;
+      }
     }
   }
   blockFirst[blockCount] = instCount;

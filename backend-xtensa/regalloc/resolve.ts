@@ -40,6 +40,11 @@ export class Resolver {
   /** Cost of storing at each change of place instead. */
   private readonly changeCost: Float64Array;
   private readonly remat: Int32Array;
+  /** Stores that a store at the def would save: place (instruction and group), register, value. */
+  private changes = 0;
+  private changeKey = i32(64);
+  private changeFrom = i32(64);
+  private changeVReg = i32(64);
   /** Raw moves in lists per (instruction, group). */
   private count = 0;
   private readonly head: Int32Array;
@@ -66,9 +71,10 @@ export class Resolver {
 
   run(): void {
     this.findMemory();
-    this.chooseStores();
     this.moveAtCuts();
-    this.walkEdges(true);
+    this.moveLiveValues();
+    this.chooseStores();
+    this.moveArguments();
     this.operands();
     this.finish();
   }
@@ -118,27 +124,20 @@ export class Resolver {
   /** Decides for each value with a slot whether to store it at its def or where it leaves its register. */
   private chooseStores(): void {
     const { p, where, changeCost, storedAtDef } = this;
-    const { from, to } = this.set.segments;
-    const considered: number[] = [];
     for (let v = 0; v < p.vregCount; v++) {
       if (where.inMemory[v] === 0 || where.multiple[v] === 0 || this.remat[v]! >= 0) continue;
-      considered.push(v);
-      for (let k = where.start[v]! + 1; k < where.start[v + 1]!; k++) {
-        const before = where.list[k - 1]!;
-        const after = where.list[k]!;
-        if (to[before] !== from[after] || where.ofSegment(after) !== where.memory[v]) continue;
-        if (where.ofSegment(before) === where.memory[v] || this.isClean(v, k - 1)) continue;
-        const position = from[after]!;
-        const block = p.slotBlock[position >> 1]!;
-        if (position === blockFrom(p, block)) continue;
-        changeCost[v]! += (position & 1) !== 0 ? Infinity : p.blockWeight[block]!;
-      }
+      if (p.blockWeight[p.defBlock[v]!]! > changeCost[v]!) continue;
+      storedAtDef[v] = 1;
+      const block = p.defBlock[v]!;
+      const inst = p.defInst[v]! < 0 ? p.blockFirst[block]! : p.defInst[v]! + 1;
+      if (this.defLocation(v) === where.memory[v]) continue;
+      this.addMove(inst, Group.Result, this.defSource(v), where.memory[v]!, v);
     }
-    if (considered.length === 0) return;
-    this.walkEdges(false);
-    for (const v of considered) {
-      const def = p.blockWeight[p.defBlock[v]!]!;
-      if (def <= changeCost[v]!) storedAtDef[v] = 1;
+    for (let n = 0; n < this.changes; n++) {
+      const v = this.changeVReg[n]!;
+      if (storedAtDef[v] === 1) continue;
+      const key = this.changeKey[n]!;
+      this.addMove(Math.floor(key / GROUPS), key % GROUPS, this.changeFrom[n]!, where.memory[v]!, v);
     }
   }
 
@@ -159,18 +158,13 @@ export class Resolver {
     this.vreg[at] = v;
   }
 
-  /** Moves where a value changes its place within a block, and stores right after defs. */
+  /** Moves where a value changes its place within a block. */
   private moveAtCuts(): void {
     const { p, where } = this;
     const { from, to } = this.set.segments;
     for (let v = 0; v < p.vregCount; v++) {
       if (where.multiple[v] === 0) continue;
       const memory = where.memory[v]!;
-      if (this.storedAtDef[v] === 1) {
-        const block = p.defBlock[v]!;
-        const inst = p.defInst[v]! < 0 ? p.blockFirst[block]! : p.defInst[v]! + 1;
-        if (this.defLocation(v) !== memory) this.addMove(inst, Group.Result, this.defSource(v), memory, v);
-      }
       for (let k = where.start[v]! + 1; k < where.start[v + 1]!; k++) {
         const before = where.list[k - 1]!;
         const after = where.list[k]!;
@@ -180,10 +174,16 @@ export class Resolver {
         if (position === blockFrom(p, block)) continue;
         const source = where.ofSegment(before);
         const target = where.ofSegment(after);
-        if (target === memory && (this.storedAtDef[v] === 1 || source === memory || this.isClean(v, k - 1))) continue;
-        if (target === NOWHERE) continue;
-        if ((position & 1) !== 0) throw new InternalError(`v${v} changes its place inside slot ${position >> 1}`);
-        this.addMove((position >> 1) - block - 1, Group.Cut, source, target, v);
+        if (source === target || target === NOWHERE) continue;
+        const inst = (position >> 1) - block - 1;
+        const isOdd = (position & 1) !== 0;
+        if (target !== memory) {
+          if (isOdd) throw new InternalError(`v${v} changes its place inside slot ${position >> 1}`);
+          this.addMove(inst, Group.Cut, source, target, v);
+        } else if (!this.isClean(v, k - 1)) {
+          // Within an instruction there is no place for a store: then it must be stored at its def.
+          this.addChange(inst, Group.Cut, source, v, isOdd ? Infinity : p.blockWeight[block]!);
+        }
       }
     }
   }
@@ -211,58 +211,83 @@ export class Resolver {
     return this.defLocation(v);
   }
 
-  /** Goes over all edges and makes their moves, or if `place` is false adds up what stores on them would cost. */
-  private walkEdges(place: boolean): void {
-    const { p, where, live, storedAtDef } = this;
-    const { input } = p;
+  /** Moves on edges for values that change their place there. */
+  private moveLiveValues(): void {
+    const { p, where, live } = this;
     for (let b = 0; b < p.blockCount; b++) {
       const succs = p.succs[b]!;
       if (succs.length === 0) continue;
       const end = blockTo(p, b) - 1;
-      for (let k = 0; k < succs.length; k++) {
-        const succ = succs[k]!;
-        const atStart = p.preds[succ]!.length === 1;
-        if (!atStart && succs.length > 1) throw new InternalError(`critical edge from block ${b} to block ${succ}`);
-        const start = blockFrom(p, succ);
-        const weight = p.blockWeight[atStart ? succ : b]!;
-        const inst = atStart ? p.blockFirst[succ]! : p.blockFirst[b + 1]! - 1;
-        const group = atStart ? Group.EdgeIn : Group.EdgeOut;
-        const before = this.count;
-        for (let e = live.liveOutHead[b]!; e !== NIL; e = live.liveOutNext[e]!) {
-          const v = live.liveOutVReg[e]!;
+      for (let e = live.liveOutHead[b]!; e !== NIL; e = live.liveOutNext[e]!) {
+        const v = live.liveOutVReg[e]!;
+        if (where.multiple[v] === 0) continue;
+        const here = where.find(v, end);
+        const source = where.ofSegment(where.list[here]!);
+        for (let k = 0; k < succs.length; k++) {
+          const succ = succs[k]!;
           // A value that the successor itself defines is given to a parameter there and begins anew.
-          if (where.multiple[v] === 0 || p.defBlock[v] === succ) continue;
-          const there = where.find(v, start);
+          if (p.defBlock[v] === succ) continue;
+          const there = where.find(v, blockFrom(p, succ));
           if (there === NIL) continue;
           const target = where.ofSegment(where.list[there]!);
-          const here = where.find(v, end);
-          const source = where.ofSegment(where.list[here]!);
-          if (source === target) continue;
-          if (target === where.memory[v]) {
-            if (target === NOWHERE || this.isClean(v, here)) continue;
-            if (!place) this.changeCost[v]! += weight;
-            if (storedAtDef[v] === 1) continue;
+          if (source === target || target === NOWHERE) continue;
+          const atStart = this.movesAtStart(b, succ);
+          const inst = atStart ? p.blockFirst[succ]! : p.blockFirst[b + 1]! - 1;
+          const group = atStart ? Group.EdgeIn : Group.EdgeOut;
+          if (target !== where.memory[v]) this.addMove(inst, group, source, target, v);
+          else if (!this.isClean(v, here)) {
+            this.addChange(inst, group, source, v, p.blockWeight[atStart ? succ : b]!);
           }
-          if (place) this.addMove(inst, group, source, target, v);
-        }
-        if (!place) continue;
-        const args = input.edgeArgs(b, k);
-        if (args.length > 0) {
-          const params = input.blockParams(succ);
-          for (let n = 0; n < args.length; n++) {
-            const target = where.at(params[n]!, start);
-            if (target === NOT_LIVE) continue;
-            const arg = args[n]!;
-            // An argument that shares the parameter's slot and was stored there at its def needs no store here.
-            if (target === where.memory[arg] && storedAtDef[arg] === 1) continue;
-            this.addMove(inst, group, where.at(arg, end), target, arg);
-          }
-        }
-        if (group === Group.EdgeOut && this.count !== before && p.opStart[inst] !== p.opStart[inst + 1]) {
-          throw new InternalError(`block ${b}: moves before a terminator with operands`);
         }
       }
     }
+  }
+
+  /** Moves of edge arguments into block parameters. */
+  private moveArguments(): void {
+    const { p, where, storedAtDef } = this;
+    const { input } = p;
+    for (let b = 0; b < p.blockCount; b++) {
+      const succs = p.succs[b]!;
+      const end = blockTo(p, b) - 1;
+      for (let k = 0; k < succs.length; k++) {
+        const succ = succs[k]!;
+        const args = input.edgeArgs(b, k);
+        if (args.length === 0) continue;
+        const atStart = this.movesAtStart(b, succ);
+        const inst = atStart ? p.blockFirst[succ]! : p.blockFirst[b + 1]! - 1;
+        const start = blockFrom(p, succ);
+        const params = input.blockParams(succ);
+        for (let n = 0; n < args.length; n++) {
+          const target = where.at(params[n]!, start);
+          if (target === NOT_LIVE) continue;
+          const arg = args[n]!;
+          // An argument that shares the parameter's slot and was stored there at its def needs no store here.
+          if (target === where.memory[arg] && storedAtDef[arg] === 1) continue;
+          this.addMove(inst, atStart ? Group.EdgeIn : Group.EdgeOut, where.at(arg, end), target, arg);
+        }
+      }
+    }
+  }
+
+  /** True if moves over the edge belong at the successor's start, false if at the block's end. */
+  private movesAtStart(block: number, succ: number): boolean {
+    const { p } = this;
+    if (p.preds[succ]!.length === 1) return true;
+    if (p.succs[block]!.length > 1) throw new InternalError(`critical edge from block ${block} to block ${succ}`);
+    return false;
+  }
+
+  /** A store that is only needed if the value is not stored at its def. */
+  private addChange(inst: number, group: Group, from: Location, v: number, cost: number): void {
+    this.changeCost[v]! += cost;
+    const at = this.changes++;
+    this.changeKey = roomI32(this.changeKey, at);
+    this.changeFrom = roomI32(this.changeFrom, at);
+    this.changeVReg = roomI32(this.changeVReg, at);
+    this.changeKey[at] = inst * GROUPS + group;
+    this.changeFrom[at] = from;
+    this.changeVReg[at] = v;
   }
 
   private operands(): void {
@@ -346,6 +371,9 @@ export class Resolver {
         } else if (group === Group.EdgeOut) {
           before = early;
           after = early + 1;
+          if (p.opStart[i] !== p.opStart[i + 1]) {
+            throw new InternalError(`block ${block}: moves before a terminator with operands`);
+          }
         } else {
           before = early - 1;
           after = early;

@@ -91,7 +91,8 @@ class Planner {
   private readonly distanceIn: Float64Array;
   /** 1 for live-in entries whose next use lies in the block. */
   private readonly isInside: Uint8Array;
-  private readonly touched: number[] = [];
+  private touched = i32(64);
+  private touchedCount = 0;
   /** Values that leave block b in a register: exits[exitFrom[b]] .. exits[exitTo[b] - 1]; exitTo is 0 before b is done. */
   private exits: Int32Array<ArrayBuffer>;
   private exitCount = 1;
@@ -101,7 +102,9 @@ class Planner {
   private readonly inExits: Int32Array;
   private readonly inWeight: Float64Array;
   private readonly inW: Uint8Array;
-  private readonly w: number[] = [];
+  /** The values in registers now. */
+  private w = i32(64);
+  private wCount = 0;
   /** Scratch lists of chooseEntry. */
   private readonly candidates: number[] = [];
   private readonly through: number[] = [];
@@ -156,9 +159,15 @@ class Planner {
     for (let b = 0; b < p.blockCount; b++) this.block(b);
   }
 
+  private touch(v: number): void {
+    this.touched = roomI32(this.touched, this.touchedCount);
+    this.touched[this.touchedCount++] = v;
+  }
+
   private near(v: number, distance: number): void {
-    if (this.next[v] === NEVER) this.touched.push(v);
-    if (distance < this.next[v]!) this.next[v] = distance;
+    const known = this.next[v]!;
+    if (known === NEVER) this.touch(v);
+    if (distance < known) this.next[v] = distance;
   }
 
   /** Enters into `next` what follows block b: uses in successors and edge arguments. */
@@ -181,7 +190,7 @@ class Planner {
 
   /** Goes back over block b's instructions: `next` becomes what it is at the start, `after` is filled in. */
   private scanInside(b: number): void {
-    const { p, next, after, classIndex, touched } = this;
+    const { p, next, after, classIndex } = this;
     const { opStart, opVReg, opFlags, vregClass } = p;
     const first = p.blockFirst[b]!;
     for (let i = p.blockFirst[b + 1]! - 1; i >= first; i--) {
@@ -196,7 +205,7 @@ class Planner {
       for (let k = k0; k < k1; k++) {
         const v = opVReg[k]!;
         if (vregClass[v] !== classIndex || (opFlags[k]! & OP_DEF) !== 0) continue;
-        if (next[v] === NEVER) touched.push(v);
+        if (next[v] === NEVER) this.touch(v);
         next[v] = i - first;
       }
     }
@@ -217,8 +226,8 @@ class Planner {
 
   private forget(): void {
     const { touched, next } = this;
-    for (let k = 0; k < touched.length; k++) next[touched[k]!] = NEVER;
-    touched.length = 0;
+    for (let k = 0; k < this.touchedCount; k++) next[touched[k]!] = NEVER;
+    this.touchedCount = 0;
   }
 
   /** Distances of values that only pass through block b; true if one changed. */
@@ -310,7 +319,8 @@ class Planner {
 
   private enter(v: number, position: number): void {
     this.inW[v] = 1;
-    this.w.push(v);
+    this.w = roomI32(this.w, this.wCount);
+    this.w[this.wCount++] = v;
     this.since[v] = position;
   }
 
@@ -326,10 +336,10 @@ class Planner {
   /** Throws out the furthest until at most `limit` remain, sparing operands of instruction `i` unless it is NIL. */
   private limit(limit: number, b: number, i: number, early: number): void {
     const { w, next, operandOf } = this;
-    while (w.length > limit) {
+    while (this.wCount > limit) {
       let worst = NIL;
       let distance = -1;
-      for (let k = 0; k < w.length; k++) {
+      for (let k = 0; k < this.wCount; k++) {
         const v = w[k]!;
         if (i !== NIL && operandOf[v] === i) continue;
         const far = this.eviction(v, next[v]!);
@@ -340,8 +350,7 @@ class Planner {
       }
       if (worst === NIL) return;
       const v = w[worst]!;
-      w[worst] = w[w.length - 1]!;
-      w.length--;
+      w[worst] = w[--this.wCount]!;
       this.leave(v, b, early);
     }
   }
@@ -352,7 +361,7 @@ class Planner {
     return this.plan.partial[v] === 1 ? distance * 1.25 : distance;
   }
 
-  private touch(v: number, b: number, end: number): void {
+  private usedUntil(v: number, b: number, end: number): void {
     if (this.lastBlock[v] === b && this.lastEnd[v]! > end) return;
     this.lastBlock[v] = b;
     this.lastEnd[v] = end;
@@ -362,7 +371,7 @@ class Planner {
     const { p, plan, next, after, operandOf, inW, cls, classIndex, occupancy } = this;
     this.scanExits(b);
     this.scanInside(b);
-    this.w.length = 0;
+    this.wCount = 0;
     this.chooseEntry(b);
     const first = p.blockFirst[b]!;
     for (let i = first; i < p.blockFirst[b + 1]!; i++) {
@@ -383,7 +392,7 @@ class Planner {
           continue;
         }
         if (isMovedUse(flags)) {
-          if (inW[v] === 1) this.touch(v, b, early);
+          if (inW[v] === 1) this.usedUntil(v, b, early);
           continue;
         }
         if (constraint === ConstraintKind.Any && inW[v] === 0 && p.input.rematToken(v) < 0) continue;
@@ -392,7 +401,7 @@ class Planner {
           plan.partial[v] = 1;
           this.enter(v, early);
         }
-        this.touch(v, b, (flags & OP_LATE) !== 0 ? early + 2 : early + 1);
+        this.usedUntil(v, b, (flags & OP_LATE) !== 0 ? early + 2 : early + 1);
       }
       // Inputs that die by being moved into a fixed or reused register are out of the way of the instruction.
       for (let k = k0; k < k1; k++) {
@@ -417,13 +426,13 @@ class Planner {
         next[v] = after[k]!;
         const isEarly = constraintOf(flags) === ConstraintKind.Reuse || (flags & OP_LATE) === 0;
         this.enter(v, isEarly ? early : early + 1);
-        this.touch(v, b, early + 2);
+        this.usedUntil(v, b, early + 2);
       }
     }
     const end = blockTo(p, b);
     const { w } = this;
     this.exitFrom[b] = this.exitCount;
-    for (let k = 0; k < w.length; k++) {
+    for (let k = 0; k < this.wCount; k++) {
       const v = w[k]!;
       inW[v] = 0;
       plan.add(v, this.since[v]!, end);
@@ -438,9 +447,9 @@ class Planner {
   private drop(v: number, position: number): void {
     const { w } = this;
     this.inW[v] = 0;
-    const at = w.indexOf(v);
-    w[at] = w[w.length - 1]!;
-    w.length--;
+    let at = 0;
+    while (w[at] !== v) at++;
+    w[at] = w[--this.wCount]!;
     this.plan.add(v, this.since[v]!, position);
   }
 }
