@@ -101,6 +101,7 @@ rt_run_mailbox:
     movi.n a2, 0
     wsr a2, ps
     rsync
+    wsr.lcount a2 /* the host may have come out of the middle of a loop */
     movi a1, __wasm_stack_top
     call0 rt_serve_mailbox
     j rt_idle

@@ -96,10 +96,10 @@ rt_exception_entry:
     rfe
     .size rt_exception_entry, . - rt_exception_entry
 
-/* a2 = vector number: nothing that we enable comes here. */
+/* a2 = vector number, a3 = pc: nothing that we enable comes here. */
 .Lunexpected:
-    movi a3, PS_EXCM | 15
-    wsr a3, ps
+    movi a4, PS_EXCM | 15
+    wsr a4, ps
     rsync
     l32r a1, .Lstack_literal
     l32r a0, .Lpanic_literal

@@ -1,11 +1,16 @@
 // The firmware in the simulated ESP32 with a hand-written module: boot, console, invocations, traps with backtraces,
 // deadlines, machine exceptions, WASI. Needs the cross compiler for the module.
 import { beforeAll, describe, expect, it } from 'vitest';
-import { BACKTRACE_FRAMES, MailboxState } from '../../../compiler/abi/layout.js';
+import { BACKTRACE_FRAMES, MailboxState, RT_MAILBOX } from '../../../compiler/abi/layout.js';
 import { RuntimeSymbol } from '../../../compiler/abi/linker-symbols.js';
 import { StopReason, TrapCode } from '../../../compiler/abi/traps.js';
 import { buildRuntime } from '../../../firmware/build.js';
 import { Device, haveCompiler, linkDevice } from './device.js';
+
+/** Special registers. */
+const CCOUNT = 234;
+const INTENABLE = 228;
+const CCOMPARE1 = 241;
 
 describe.skipIf(!haveCompiler)('firmware', () => {
   beforeAll(async () => {
@@ -119,6 +124,30 @@ describe.skipIf(!haveCompiler)('firmware', () => {
 
     it('answers ENOSYS for what a chip does not have', () => {
       expect(device.invoke('test.open', [], 1).results).toEqual([52]);
+    });
+  });
+
+  describe('when the runtime itself is broken', () => {
+    it('stops with one line on an exception inside the exception handler', () => {
+      const device = new Device(linkDevice()).settle();
+      const modules = device.address(RuntimeSymbol.Mailbox) + RT_MAILBOX.offset.modules;
+      device.machine.writeWord(modules, 0x10);
+      expect(device.invoke('test.unreachable')).toMatchObject({
+        reason: StopReason.Trapped,
+        trapCode: TrapCode.MachineException,
+      });
+      expect(device.console).toMatch(/^double exception pc 0x400[0-9a-f]{5}\n$/);
+    });
+
+    it('stops with one line on an interrupt that nobody asked for', () => {
+      const device = new Device(linkDevice()).settle();
+      const timerLevel3 = 15;
+      device.machine.injectAt(device.machine.instructions + 500, (machine) => {
+        machine.setSpecial(CCOMPARE1, machine.getSpecial(CCOUNT) + 500);
+        machine.setSpecial(INTENABLE, 1 << timerLevel3);
+      });
+      expect(device.invoke('test.forever').trapCode).toBe(TrapCode.MachineException);
+      expect(device.console).toMatch(/^unexpected interrupt, level 3 pc 0x400[0-9a-f]{5}\n$/);
     });
   });
 
