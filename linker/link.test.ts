@@ -222,6 +222,32 @@ describe('link', () => {
     expect(wordOf(linked, literal)).toBe(linked.entry);
   });
 
+  it('shares veneers between sections that reach them', () => {
+    const sections: TestSection[] = [];
+    const symbols: TestSymbol[] = [{ name: 'rt_start', section: 'undefined' }];
+    // Code from 0x400d0000 to 0x40170000, a call at the start of each 64 KiB: the last six do not reach IRAM.
+    for (let i = 0; i < 10; i++) {
+      const content = new Uint8Array(0x10000);
+      content.set(CALL, 0);
+      sections.push({
+        name: `.text.f${i}`,
+        flags: CODE,
+        content,
+        relocations: [[0, R_XTENSA.SLOT0_OP, 'rt_start', 0]],
+      });
+      symbols.push({ name: i === 0 ? 'work' : `f${i}`, section: `.text.f${i}` });
+    }
+    const relocations = symbols.slice(1).map((symbol, i) => [4 * i, R_XTENSA.ABS32, symbol.name, 0] as const);
+    sections.push({ name: '.wasm_modules', flags: RODATA, content: new Uint8Array(40), relocations });
+    const image = link([runtime(), object('far.wasm', sections, symbols, 'module')], ESP32);
+    expect(image.veneers).toBe(1);
+    for (let i = 0; i < 10; i++) {
+      const target = targetOf(image, image.symbols.get(i === 0 ? 'work' : `f${i}`)!.address);
+      expect(target === image.entry || wordOf(image, target - 4) === image.entry).toBe(true);
+      expect(target === image.entry).toBe(i < 4);
+    }
+  });
+
   it('maps flash pages behind the image, at the pages the symbols name', () => {
     const image = link([runtime(), moduleObject(0x30000)], ESP32, { rodata: 'flash' });
     const file = writeFlashImage(image);

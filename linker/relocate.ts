@@ -67,9 +67,10 @@ function relocateSlot0(
   const pc = base + at;
   let displacement = target - pc;
   if (!field.fits(displacement, pc)) {
-    const entry = context.veneers.entry(section, definition, addend);
-    displacement = entry - at;
-    if (entry < 0 || !field.fits(displacement, pc)) {
+    const addressOf = (host: InputSection): number => context.sectionAddress(host);
+    const entry = context.veneers.entry(definition, addend, pc, field, addressOf);
+    displacement = entry - pc;
+    if (entry < 0) {
       const distance = `${Math.abs(target - pc)} bytes ${target < pc ? 'back' : 'ahead'}`;
       throw new DiagnosticError('W405', `${definition.name} is ${distance}, out of the instruction's reach`, {
         file: section.object.name,

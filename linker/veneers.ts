@@ -1,5 +1,6 @@
-// Takes live code sections and their addresses, finds direct calls and jumps that do not reach, gives each a veneer at
-// the end of its own section: `l32r a8, literal; jx a8`. Refuses to know layout policy; the layout runs again after it.
+// Takes live code sections and their addresses, finds direct calls and jumps that do not reach, gives each a veneer
+// (`l32r a8, literal; jx a8`) behind a section that it reaches: one that is there already, else behind its own. Refuses
+// to know layout policy; the layout runs again after it.
 import { encode } from '../backend-xtensa/isa/encode.js';
 import { INSTRUCTIONS, Op } from '../backend-xtensa/isa/table.js';
 import { opcodeOf } from '../backend-xtensa/isa/decode.js';
@@ -20,31 +21,38 @@ interface Veneer {
   readonly addend: number;
 }
 
-/** All veneers of a link, by the section that needs them. */
+type AddressOf = (section: InputSection) => number;
+
+/** All veneers of a link. */
 export class VeneerPlan {
-  private readonly bySection = new Map<InputSection, Map<string, number>>();
   private readonly lists = new Map<InputSection, Veneer[]>();
+  /** Where the veneers of a target are. */
+  private readonly hosts = new Map<string, { readonly section: InputSection; readonly index: number }[]>();
   private readonly ids = new Map<Definition, number>();
 
-  /** Adds a veneer unless it is there; true if it is new. */
-  add(section: InputSection, target: Definition, addend: number): boolean {
-    let keys = this.bySection.get(section);
+  /** Adds a veneer behind `section`. */
+  add(section: InputSection, target: Definition, addend: number): void {
     let list = this.lists.get(section);
-    if (keys === undefined || list === undefined) {
-      this.bySection.set(section, (keys = new Map()));
-      this.lists.set(section, (list = []));
-    }
+    if (list === undefined) this.lists.set(section, (list = []));
     const key = this.key(target, addend);
-    if (keys.has(key)) return false;
-    keys.set(key, list.length);
+    const host = { section, index: list.length };
+    const known = this.hosts.get(key);
+    if (known === undefined) this.hosts.set(key, [host]);
+    else known.push(host);
     list.push({ target, addend });
-    return true;
   }
 
-  /** Offset of the veneer's first instruction in its section, or -1. */
-  entry(section: InputSection, target: Definition, addend: number): number {
-    const index = this.bySection.get(section)?.get(this.key(target, addend));
-    return index === undefined ? -1 : alignUp(section.size, 4) + index * VENEER_BYTES + VENEER_ENTRY;
+  /** Address of a veneer for the target that the instruction at `pc` reaches, or -1. */
+  entry(target: Definition, addend: number, pc: number, field: FieldCodec, addressOf: AddressOf): number {
+    const hosts = this.hosts.get(this.key(target, addend));
+    if (hosts === undefined) return -1;
+    // The latest first: it is likely the nearest.
+    for (let i = hosts.length - 1; i >= 0; i--) {
+      const { section, index } = hosts[i]!;
+      const entry = addressOf(section) + alignUp(section.size, 4) + index * VENEER_BYTES + VENEER_ENTRY;
+      if (field.fits(entry - pc, pc)) return entry;
+    }
+    return -1;
   }
 
   sizeOf(section: InputSection): number {
@@ -119,6 +127,7 @@ export function planVeneers(
   addresses: ReadonlyMap<InputSection, number>,
 ): boolean {
   let added = false;
+  const addressOf: AddressOf = (section) => addresses.get(section)!;
   for (const section of sections) {
     if (section.kind !== 'code' || section.bytes === null) continue;
     const base = addresses.get(section)!;
@@ -133,8 +142,11 @@ export function planVeneers(
       const target =
         definition.section === null ? definition.value : addresses.get(definition.section)! + definition.value;
       const pc = base + offset[i]!;
-      if (pcrelField(word)!.fits(target + addend[i]! - pc, pc)) continue;
-      if (plan.add(section, definition, addend[i]!)) added = true;
+      const field = pcrelField(word)!;
+      if (field.fits(target + addend[i]! - pc, pc)) continue;
+      if (plan.entry(definition, addend[i]!, pc, field, addressOf) >= 0) continue;
+      plan.add(section, definition, addend[i]!);
+      added = true;
     }
   }
   return added;
