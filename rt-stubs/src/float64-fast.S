@@ -99,13 +99,16 @@
     mov.n a7, a9
     j .Lordered
 
-.Lno_exponent: /* b is subnormal or zero; a + 0 is common */
+.Lno_exponent: /* b is subnormal or zero; zeros are common */
     or a7, a7, a4
     bnez a7, .Ladd_slow
-    beqz a10, .Ladd_slow
     movi a9, 0x7ff
     beq a10, a9, .Ladd_slow
-    ret.n
+    bgez a8, 1f
+    or a6, a6, a2
+    bnez a6, 1f
+    movi.n a3, 0 /* zeros of different sign */
+1:  ret.n
 .Ladd_slow:
     j rt_f64_add_slow
 
@@ -216,7 +219,7 @@
     .endm
 
     function rt_f64_mul
-    exponents .Lmul_slow
+    exponents .Lmul_special
     /* Exponent field of the product if that is below 2, minus 1: its hidden bit makes up for it. */
     add.n a6, a6, a7
     addmi a6, a6, -1024
@@ -274,6 +277,21 @@
     bnez a2, 8f
     addi.n a3, a3, 1
 8:  add.n a3, a3, a8
+    ret.n
+.Lmul_special: /* zeros are common */
+    movi a10, 0x7ff
+    beq a6, a10, .Lmul_slow
+    beq a7, a10, .Lmul_slow
+    slli a8, a3, 1
+    or a8, a8, a2
+    beqz a8, 9f
+    slli a8, a5, 1
+    or a8, a8, a4
+    bnez a8, .Lmul_slow
+    movi.n a2, 0
+9:  xor a3, a3, a5
+    srli a3, a3, 31
+    slli a3, a3, 31
     ret.n
 .Lmul_slow:
     j rt_f64_mul_slow
