@@ -6,7 +6,20 @@ import { Type } from '../ir/types.js';
 import type { ControlFlow } from './cfg.js';
 import type { DominatorTree } from './dominators.js';
 import { incomingEdges } from './edges.js';
-import { add, ANY, ANY_SIGNED, type Interval, intersect, interval, scale, signed, single, sub, union, unsigned } from './interval.js';
+import {
+  add,
+  ANY,
+  ANY_SIGNED,
+  type Interval,
+  intersect,
+  interval,
+  scale,
+  signed,
+  single,
+  sub,
+  union,
+  unsigned,
+} from './interval.js';
 
 const MAX_DEPTH = 12;
 /** Dominating branches looked at for one value. */
@@ -19,7 +32,8 @@ interface Guard {
   readonly holds: boolean;
 }
 
-const constant = (inst: Inst | undefined): number | null => (inst !== undefined && inst.op === Op.I32Const ? inst.imm : null);
+const constant = (inst: Inst | undefined): number | null =>
+  inst !== undefined && inst.op === Op.I32Const ? inst.imm : null;
 
 export class Ranges {
   private readonly known = new Map<Inst, Interval>();
