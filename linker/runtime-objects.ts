@@ -30,16 +30,15 @@ const cache = new Map<string, readonly InputObject[]>();
 export function loadRuntimeObjects(folder = join(packageRoot(), RUNTIME_FOLDER)): readonly InputObject[] {
   const cached = cache.get(folder);
   if (cached !== undefined) return cached;
-  let index: { readonly objects: readonly string[] };
+  let files: { readonly name: string; readonly bytes: Uint8Array }[];
   try {
-    index = JSON.parse(readFileSync(join(folder, 'index.json'), 'utf8')) as { objects: string[] };
-  } catch {
-    throw new DiagnosticError(
-      'W606',
-      `the runtime is not built (no ${join(folder, 'index.json')}): run "npm run build"`,
-    );
+    const index = JSON.parse(readFileSync(join(folder, 'index.json'), 'utf8')) as { objects: string[] };
+    files = index.objects.map((name) => ({ name, bytes: readFileSync(join(folder, name)) }));
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new DiagnosticError('W606', `the runtime in ${folder} cannot be read (${why}): run "npm run build"`);
   }
-  const objects = index.objects.map((name) => readObject(readFileSync(join(folder, name)), name, 'runtime'));
+  const objects = files.map(({ name, bytes }) => readObject(bytes, name, 'runtime'));
   cache.set(folder, objects);
   return objects;
 }
