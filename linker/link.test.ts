@@ -13,8 +13,8 @@ import type { LinkedImage } from './linked.js';
 import { formatMap } from './map-file.js';
 import type { InputObject } from './object.js';
 import { readObject } from './read-object.js';
-import { makeObject } from './testing/make-object.js';
-import type { TestSection, TestSymbol } from './testing/make-object.js';
+import { makeObject } from '../test/support/make-object.js';
+import type { TestSection, TestSymbol } from '../test/support/make-object.js';
 
 const CODE = 6;
 const DATA = 3;

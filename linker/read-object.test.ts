@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { DiagnosticError } from '../compiler/diagnostics.js';
 import { R_XTENSA } from './elf-constants.js';
 import { readObject } from './read-object.js';
-import { makeObject } from './testing/make-object.js';
+import { makeObject } from '../test/support/make-object.js';
 
 const TEXT = { name: '.text.f', flags: 6, content: Uint8Array.from([0, 0, 0, 0, 0x0d, 0xf0, 0, 0]) };
 
