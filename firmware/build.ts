@@ -93,6 +93,20 @@ export function readRuntimeIndex(directory: string): RuntimeIndex | undefined {
   return existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as RuntimeIndex) : undefined;
 }
 
+/** Puts `fresh` in the place of `output`, which is missing for a moment only. */
+function replaceDirectory(output: string, fresh: string, hash: string): void {
+  const old = `${fresh}.old`;
+  try {
+    if (existsSync(output)) renameSync(output, old);
+    renameSync(fresh, output);
+  } catch (error) {
+    // Another process built the same at the same time: then its objects are as good as ours.
+    if (readRuntimeIndex(output)?.sources !== hash) throw error;
+  } finally {
+    rmSync(old, { recursive: true, force: true });
+  }
+}
+
 /**
  * Builds the runtime's objects unless they are current; gives their index.
  * Throws W606 if there is no cross compiler and no current prebuilt runtime, W606 with the compiler's messages if a
@@ -130,8 +144,7 @@ export async function buildRuntime(options: BuildRuntimeOptions = {}): Promise<R
     }
     const index: RuntimeIndex = { sources: hash, compiler: found.version, objects };
     writeFileSync(join(temporary, 'index.json'), `${JSON.stringify(index, null, 2)}\n`);
-    rmSync(output, { recursive: true, force: true });
-    renameSync(temporary, output);
+    replaceDirectory(output, temporary, hash);
     return index;
   } catch (error) {
     if (error instanceof DiagnosticError) throw error;
