@@ -31,3 +31,14 @@ export function average(): f64 {
 export function deviation(): f64 {
   return count < 2 ? 0 : Math.sqrt(squares / <f64>(count - 1));
 }
+
+/** Adds `samples` samples of a fixed pseudo-random sequence; gives the mean. */
+export function simulate(samples: i32): f64 {
+  reset();
+  let state: u32 = 1;
+  for (let i = 0; i < samples; i++) {
+    state = state * 1664525 + 1013904223;
+    add(<i32>(state >> 20));
+  }
+  return average();
+}

@@ -77,3 +77,10 @@ pub extern "C" fn evaluate(len: usize) -> i32 {
         _ => i32::MIN,
     }
 }
+
+/// Value of a fixed expression, with `x` multiplied in: shows the parser without a host that writes memory.
+#[no_mangle]
+pub extern "C" fn demo(x: i32) -> i32 {
+    let mut parser = Parser { text: b"2*(3+4)-10/3", at: 0 };
+    parser.sum().map_or(i32::MIN, |value| value.wrapping_mul(x))
+}

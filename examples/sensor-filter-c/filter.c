@@ -1,5 +1,5 @@
 // A sensor filter without libc: median of five, then a first-order low pass in f32. State lives in the module.
-// Exports: reset(), feed(raw) -> filtered value in 1/100 degree, rejected() -> number of outliers.
+// Exports: reset(), feed(raw) -> filtered value in 1/100 degree, rejected() -> number of outliers, step(raw, samples).
 #define EXPORT(name) __attribute__((export_name(name)))
 
 enum { WINDOW = 5 };
@@ -41,3 +41,11 @@ EXPORT("feed") int feed(int raw) {
 }
 
 EXPORT("rejected") int rejected(void) { return outliers; }
+
+// Feeds a step from 0 to `raw` with an outlier in it; gives what the filter shows after `samples` samples.
+EXPORT("step") int step(int raw, int samples) {
+  int shown = 0;
+  reset();
+  for (int i = 0; i < samples; i++) shown = feed(i == samples / 2 ? raw + 5000 : raw);
+  return shown;
+}

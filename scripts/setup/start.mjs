@@ -10,23 +10,21 @@ const CLI = join(root, 'bin/wasm-aot.js');
 /** Example -> calls to make on it; without calls its `_start` runs at boot. */
 const CALLS = {
   hello: [],
-  filter: [
-    ['feed', '2150'],
-    ['feed', '2170'],
-    ['feed', '9000'],
-    ['rejected'],
-  ],
-  histogram: [['add', '2048'], ['average']],
+  filter: [['step', '2150', '16']],
+  histogram: [['simulate', '1000']],
   fibonacci: [
     ['fib', '20'],
     ['gcd', '3528', '3780'],
   ],
-  parser: [['evaluate', '0']],
+  parser: [['demo', '-3']],
 };
 
 function wasmAot(...args) {
   console.log(`\n$ npx wasm-aot ${args.map((a) => a.replace(`${root}/`, '')).join(' ')}`);
-  const { status } = spawnSync(process.execPath, [CLI, ...args], { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] });
+  const { status } = spawnSync(process.execPath, [CLI, ...args], {
+    cwd: root,
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
   if (status !== 0) {
     console.error(`exit code ${status}`);
     process.exit(1);
