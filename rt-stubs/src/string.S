@@ -108,20 +108,19 @@
     bgeu a6, a4, .Lforward
     /* The destination overlaps the end of the source: from the top downwards. */
     add a5, a2, a4
-    add.n a3, a3, a4
-    xor a6, a5, a3
-    extui a6, a6, 0, 2
-    bnez a6, .Lmove_bytes
+    add a3, a3, a4
     bltui a4, 8, .Lmove_bytes
     extui a6, a5, 0, 2
     sub a4, a4, a6
     loopnez a6, 1f
-    addi.n a3, a3, -1
-    addi.n a5, a5, -1
+    addi a3, a3, -1
+    addi a5, a5, -1
     l8ui a7, a3, 0
     s8i a7, a5, 0
-1:  srli a6, a4, 3
-    loopnez a6, 2f
+1:  srli a7, a4, 3
+    extui a6, a3, 0, 2
+    bnez a6, .Lmove_shifted
+    loopnez a7, 2f
     addi a3, a3, -8
     addi a5, a5, -8
     l32i.n a8, a3, 4
@@ -136,6 +135,24 @@
     l8ui a7, a3, 0
     s8i a7, a5, 0
 3:  ret.n
+
+.Lmove_shifted:
+    ssa8l a3
+    sub a3, a3, a6
+    l32i a8, a3, 0
+    loopnez a7, 4f
+    addi a3, a3, -8
+    addi a5, a5, -8
+    l32i.n a9, a3, 4
+    l32i.n a10, a3, 0
+    src a8, a8, a9
+    src a9, a9, a10
+    s32i.n a8, a5, 4
+    s32i.n a9, a5, 0
+    mov.n a8, a10
+4:  add.n a3, a3, a6
+    extui a4, a4, 0, 3
+    j .Lmove_bytes
 .Lforward:
     j memcpy
     end_function memmove
