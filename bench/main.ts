@@ -12,6 +12,7 @@ import type { BenchProgram } from './programs.js';
 import type { Baseline } from './report/baseline.js';
 import { PRODUCT, compareBaseline, makeBaseline } from './report/baseline.js';
 import { chart } from './report/chart.js';
+import { updateDocument } from './report/document.js';
 import { METRICS, formatSummary, formatTable } from './report/table.js';
 import type { Column } from './rivals/column.js';
 import { nativeColumn } from './rivals/native-column.js';
@@ -26,6 +27,7 @@ const USAGE = `npm run bench -- [options]
   --cfi MODE            none, forward (default) or full
   --without PASS[,PASS] another column: wasm-aot without these passes
   --ablate              what each pass buys: wasm-aot with one left out at a time
+  --document            run all of that and write the tables of docs/performance.md and the chart
   --json                all measurements as JSON
   --chart               also write docs/benchmark.svg
   --check               compare wasm-aot with bench/baseline.json; more than 2 % slower fails
@@ -33,6 +35,7 @@ const USAGE = `npm run bench -- [options]
 `;
 
 const BASELINE = join(BENCH_FOLDER, 'baseline.json');
+const DOCUMENT = join(ROOT, 'docs', 'performance.md');
 const CHART = join(ROOT, 'docs', 'benchmark.svg');
 
 interface Arguments {
@@ -40,6 +43,7 @@ interface Arguments {
   readonly columns: readonly Column[];
   readonly compile: CompileOptions;
   readonly ablate: boolean;
+  readonly document: boolean;
   readonly json: boolean;
   readonly chart: boolean;
   readonly check: boolean;
@@ -58,6 +62,7 @@ function parse(argv: readonly string[]): Arguments | undefined {
       cfi: { type: 'string', default: 'forward' },
       without: { type: 'string' },
       ablate: { type: 'boolean', default: false },
+      document: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
       chart: { type: 'boolean', default: false },
       check: { type: 'boolean', default: false },
@@ -77,8 +82,9 @@ function parse(argv: readonly string[]): Arguments | undefined {
     columns: select(all, ({ id }) => id, wanted, 'column'),
     compile,
     ablate: values.ablate,
+    document: values.document,
     json: values.json,
-    chart: values.chart,
+    chart: values.chart || values.document,
     check: values.check,
     update: values.update,
   };
@@ -151,6 +157,11 @@ async function main(): Promise<number> {
   if (wanted.chart) {
     writeFileSync(CHART, chart(result, METRICS[0] as (typeof METRICS)[number]));
     console.error(`wrote ${CHART}`);
+  }
+  if (wanted.document) {
+    const ablations = ablate(wanted.programs, wanted.compile, progress);
+    writeFileSync(DOCUMENT, updateDocument(readFileSync(DOCUMENT, 'utf8'), result, ablations));
+    console.error(`wrote ${DOCUMENT}`);
   }
   if (wanted.update) {
     writeFileSync(BASELINE, `${JSON.stringify(makeBaseline(result, readBaseline()), null, 2)}\n`);

@@ -84,14 +84,16 @@ export function formatTable(metric: Metric, result: BenchResult, columns: readon
   return `${title}\n${align([['program', metric.unit, ...titles], ...rows, ['geometric mean', '', ...means]])}\n`;
 }
 
+/** Instructions of whichever native compiler did better on this program. */
+export function betterNative({ measurements }: ProgramResult): number | undefined {
+  const natives = ['llvm', 'gcc'].flatMap((id) => measurements[id]?.instructions ?? []);
+  return natives.length === 0 ? undefined : Math.min(...natives);
+}
+
 /** What the tables do not say: the product against whichever native compiler did better, and compile speed. */
 export function formatSummary(result: BenchResult, product: string): string {
   const lines: string[] = [];
-  const better = (program: ProgramResult): number | undefined => {
-    const natives = ['llvm', 'gcc'].flatMap((id) => program.measurements[id]?.instructions ?? []);
-    return natives.length === 0 ? undefined : Math.min(...natives);
-  };
-  const against = ratios(result.programs, product, (m) => m.instructions, better);
+  const against = ratios(result.programs, product, (m) => m.instructions, betterNative);
   if (against.length > 0) {
     lines.push(`instructions against the better native of each program: ${geometricMean(against).toFixed(2)}`);
   }
