@@ -52,3 +52,14 @@ export function isRemovable(inst: Inst): boolean {
   if (effect === 'pure' || effect === 'read') return !mayTrap(inst);
   return effect === 'trap' && !mayTrap(inst);
 }
+
+/**
+ * May it run where the program would not have run it? Not if it can trap, and not if it loads through a computed pointer,
+ * whose check or proof may only hold where the load stands.
+ */
+export function isSpeculatable(inst: Inst): boolean {
+  if (mayTrap(inst)) return false;
+  const { op } = inst;
+  const loads = (op >= Op.I32Load && op <= Op.F64Load) || op === Op.TableLoad;
+  return !loads || inst.args[0]!.op === Op.Symbol;
+}

@@ -260,7 +260,8 @@ class Interpreter {
     const x = a as number;
     switch (op) {
       case Op.MemAddr:
-        if ((x >>> 0) + imm > memories[imm2]!.bytes.length) throw new EvalTrap(TrapCode.MemoryOutOfBounds);
+        // Extent 0: proved where it is used, and translation alone cannot fail.
+        if (imm !== 0 && (x >>> 0) + imm > memories[imm2]!.bytes.length) throw new EvalTrap(TrapCode.MemoryOutOfBounds);
         return a;
       case Op.MemBytes:
         return Math.min(memories[imm]!.bytes.length, 0xffffffff) | 0;

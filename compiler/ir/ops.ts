@@ -273,7 +273,8 @@ export const Op = {
   /**
    * Checks addr (unsigned) + imm (extent, 1..2^32) <= size of memory imm2, trapping otherwise, and gives the native
    * pointer of addr: address translation and bounds check are this one op (D9, D10). Every load and store takes such a
-   * pointer and an offset+width within its extent.
+   * pointer and an offset+width within its extent. Extent 0 is translation alone: the bounds pass has proved, for the
+   * places where the pointer is used, that no check is needed.
    */
   MemAddr: define('mem.addr', [I32], I32, { effect: 'trap', reads: Resource.MemorySize, imm: ['extent', 'memory'] }),
   /** Current size of memory imm in bytes (as u32; 2^32 shows as 0xffffffff, no board has it). */

@@ -1,9 +1,9 @@
-// Loop-invariant code motion: takes a function, moves what does not change in a loop in front of it. Checks move only from
-// where every entry into the loop reaches them before anything observable. Knows no register pressure beyond leaving alone
-// what costs nothing in place.
+// Loop-invariant code motion: takes a function, moves what does not change in a loop in front of it. Checks and loads
+// move only from where every entry into the loop reaches them before anything observable. Knows no register pressure
+// beyond leaving alone what costs nothing in place.
 import { controlFlow, removeUnreachable } from '../analysis/cfg.js';
 import { DominatorTree } from '../analysis/dominators.js';
-import { mayTrap, writes } from '../analysis/effects.js';
+import { isSpeculatable, mayTrap, writes } from '../analysis/effects.js';
 import { findLoops, type Loop } from '../analysis/loops.js';
 import { readVersions, writtenVersions } from '../analysis/versions.js';
 import { type Block, computePreds, type Edge, type Func, type Inst } from '../ir/function.js';
@@ -42,7 +42,7 @@ function hoistFrom(func: Func, loop: Loop, loopOf: readonly (Loop | null)[]): nu
     for (const inst of insts) {
       const { effect } = OPS[inst.op]!;
       const plain = effect === 'pure' || effect === 'read' || effect === 'trap';
-      const safe = !mayTrap(inst) || !observable;
+      const safe = !observable || isSpeculatable(inst);
       if (plain && safe && !staysPut(inst) && (readVersions(inst) & written) === 0 && invariant(inst)) {
         moved.push(inst);
         // Uses in this loop see it as defined outside from here on.

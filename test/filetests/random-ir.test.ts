@@ -10,6 +10,8 @@ import { randomModule } from './random-ir.js';
 
 const SEEDS = Number(process.env['RANDOM_IR_SEEDS'] ?? 60);
 const FIRST = Number(process.env['RANDOM_IR_FIRST'] ?? 1);
+/** Seeds that found a fault once: 2143, a load hoisted out of the branch that its bounds proof came from. */
+const KEPT = [2143];
 const ARGUMENTS = [
   [0, 0],
   [3, 1000],
@@ -42,7 +44,7 @@ function outcomes(seed: number, level: OptLevel | null): string[] {
 
 describe.each(['0', '1', '2'] as const)('level %s', (level) => {
   test('agrees with the function as it was', () => {
-    for (let seed = FIRST; seed < FIRST + SEEDS; seed++) {
+    for (const seed of [...KEPT, ...Array.from({ length: SEEDS }, (_, i) => FIRST + i)]) {
       const expected = outcomes(seed, null);
       let got: string[];
       try {
