@@ -10,6 +10,7 @@ import { inspectCommand } from './commands/inspect.js';
 import { objdumpCommand } from './commands/objdump.js';
 import { runCommand } from './commands/run.js';
 import { sizeCommand } from './commands/size.js';
+import { verifyCommand } from './commands/verify.js';
 import { ExitCode, exitCodeOf } from './exit-codes.js';
 import { note, paint, print, printJson } from './io.js';
 import { version } from './version.js';
@@ -22,6 +23,7 @@ const COMMANDS = [
   objdumpCommand,
   sizeCommand,
   inspectCommand,
+  verifyCommand,
 ] as unknown as Command<object>[];
 
 const EXIT_CODES =

@@ -1,0 +1,153 @@
+// Takes the bytes of one function, gives its instructions and basic blocks; refuses what module code may never contain.
+// Knows no data flow and no addresses outside of the function.
+import { decodeAt } from '../backend-xtensa/isa/decode.js';
+import { formatInstruction } from '../backend-xtensa/isa/print.js';
+import { isPrivileged } from '../backend-xtensa/isa/special-registers.js';
+import { Op } from '../backend-xtensa/isa/table.js';
+import type { DecodedInstruction, IsaFeature } from '../backend-xtensa/isa/types.js';
+import type { Image, ModuleFunction } from './image.js';
+
+/** Something the verifier cannot accept, at an instruction. */
+export interface Violation {
+  readonly address: number;
+  /** Assembly text, or what is there instead of an instruction. */
+  readonly instruction: string;
+  readonly reason: string;
+}
+
+export interface Block {
+  readonly index: number;
+  /** First instruction and the one after the last. */
+  readonly first: number;
+  end: number;
+}
+
+export interface Code {
+  readonly func: ModuleFunction;
+  readonly instructions: readonly DecodedInstruction[];
+  readonly addresses: Int32Array;
+  /** Instruction that begins at a byte offset from the start, or -1. */
+  readonly at: Int32Array;
+  readonly blocks: readonly Block[];
+  /** Block that begins with an instruction, or -1. */
+  readonly blockOf: Int32Array;
+  /** For the first instruction after a zero-overhead loop's body: that body's first instruction. */
+  readonly loopBack: ReadonlyMap<number, number>;
+}
+
+const ALLOWED: ReadonlySet<IsaFeature> = new Set<IsaFeature>([
+  'core',
+  'density',
+  'loop',
+  'mul16',
+  'mul32',
+  'mul32high',
+  'div32',
+  'minmax',
+  'sext',
+  'nsa',
+  'clamps',
+  'boolean',
+  'fp',
+  'fpstep',
+]);
+/** SAR and BR: everything else would let a module change how the processor runs other code (LEND, for one). */
+const OWN_REGISTERS: ReadonlySet<number> = new Set([3, 4]);
+
+/** Why module code may not contain the instruction, or null. */
+function forbidden(inst: DecodedInstruction): string | null {
+  const { row, operands, opcode } = inst;
+  const register = row.operands.findIndex(({ kind }) => kind === 'sr');
+  if (register >= 0) {
+    if (isPrivileged(inst)) return 'privileged instruction';
+    return OWN_REGISTERS.has(operands[register]!) ? null : 'access to a special register that is not the module’s';
+  }
+  if (isPrivileged(inst)) return 'privileged instruction';
+  if (!ALLOWED.has(row.feature)) return `instruction of a feature that module code must not use (${row.feature})`;
+  if (opcode === Op.CALL4 || opcode === Op.CALLX4) return 'windowed call';
+  return null;
+}
+
+export function textOf(code: Code, index: number): string {
+  return formatInstruction(code.instructions[index]!, code.addresses[index]! >>> 0);
+}
+
+/** Instructions in order, every byte of the function taken. Violations end the function's verification. */
+export function decodeFunction(image: Image, func: ModuleFunction): Code | Violation[] {
+  const segment = image.segmentAt(func.start);
+  const bytes = segment?.bytes.subarray(func.start - segment.address, func.start - segment.address + func.size);
+  if (bytes === undefined || bytes.length !== func.size)
+    return [{ address: func.start, instruction: '', reason: 'the function is not in the file' }];
+  const instructions: DecodedInstruction[] = [];
+  const addresses: number[] = [];
+  const at = new Int32Array(func.size + 1).fill(-1);
+  const violations: Violation[] = [];
+  for (let offset = 0; offset < func.size;) {
+    const address = func.start + offset;
+    const inst = decodeAt(bytes, offset, address);
+    if (inst === undefined) {
+      const byte = bytes[offset]!.toString(16).padStart(2, '0');
+      violations.push({ address, instruction: `.byte 0x${byte}`, reason: 'no instruction of LX6' });
+      return violations;
+    }
+    const reason = forbidden(inst);
+    if (reason !== null) violations.push({ address, instruction: formatInstruction(inst, address), reason });
+    at[offset] = instructions.length;
+    instructions.push(inst);
+    addresses.push(address);
+    offset += inst.row.size;
+  }
+  if (violations.length > 0) return violations;
+  return divide(image, func, instructions, Int32Array.from(addresses), at);
+}
+
+/** The operand that is a displacement, as an address. */
+export function targetOf(inst: DecodedInstruction, address: number): number {
+  const { operands } = inst.row;
+  for (let i = 0; i < operands.length; i++)
+    if (operands[i]!.kind === 'pcrel') return (address + inst.operands[i]!) >>> 0;
+  return -1;
+}
+
+function divide(
+  image: Image,
+  func: ModuleFunction,
+  instructions: readonly DecodedInstruction[],
+  addresses: Int32Array,
+  at: Int32Array,
+): Code {
+  const leader = new Uint8Array(instructions.length);
+  leader[0] = 1;
+  const loopBack = new Map<number, number>();
+  const mark = (address: number): void => {
+    const offset = address - func.start;
+    if (offset >= 0 && offset < func.size && at[offset]! >= 0) leader[at[offset]!] = 1;
+  };
+  for (let i = 0; i < instructions.length; i++) {
+    const inst = instructions[i]!;
+    const { flow } = inst.row;
+    if (flow === 'next') continue;
+    if (flow === 'branch' || flow === 'jump' || flow === 'loop') mark(targetOf(inst, addresses[i]! >>> 0));
+    if (flow === 'loop') {
+      const end = targetOf(inst, addresses[i]! >>> 0) - func.start;
+      if (end > 0 && end < func.size && at[end]! >= 0) loopBack.set(at[end]!, i + 1);
+    }
+    if (flow !== 'call' && flow !== 'callreg' && i + 1 < instructions.length) leader[i + 1] = 1;
+  }
+  // Jump tables: every word of the pool that could be a place in this function starts a block; harmless if it is none.
+  for (let address = func.poolStart & ~3; address + 4 <= func.start; address += 4) {
+    const word = image.word(address);
+    if (word !== null) mark(word);
+  }
+  const blocks: Block[] = [];
+  const blockOf = new Int32Array(instructions.length).fill(-1);
+  for (let i = 0; i < instructions.length; i++) {
+    if (leader[i] === 1) {
+      blockOf[i] = blocks.length;
+      blocks.push({ index: blocks.length, first: i, end: i + 1 });
+    } else {
+      blocks[blocks.length - 1]!.end = i + 1;
+    }
+  }
+  return { func, instructions, addresses, at, blocks, blockOf, loopBack };
+}

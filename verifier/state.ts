@@ -1,0 +1,471 @@
+// The abstract state at a program point: which symbolic value each register and frame word holds, and what is known of each
+// symbol. Knows joins and widening; no instruction and no memory object beyond its number.
+//
+// A symbol stands for the value that a location got at the latest execution of one place in the code (an instruction, or the
+// arrival at a block). A value is a symbol plus a constant modulo 2^32, or a constant (symbol 0). When a place runs again, what
+// still holds its old value is renamed, so equal values are equal numbers at every moment of every execution.
+import {
+  FULL,
+  contains,
+  hull,
+  high,
+  isFull,
+  low,
+  sameArc,
+  scaleUp,
+  shift,
+  single,
+  intersect,
+  type Arc,
+} from './arc.js';
+
+/** u32(symbol + offset) + slack <= units that object `object` has, now and later. */
+export interface Relation {
+  readonly object: number;
+  readonly offset: number;
+  readonly slack: number;
+}
+
+/** How a symbol came about, where that matters later. `of`/`offset`: the value it was made from. */
+export const enum Made {
+  Anyhow,
+  /** (of + offset) << detail */
+  Shifted,
+  /** The word at reference (of + offset): a signature. */
+  Signature,
+  /** A word of the function's own pool: one of `detail` words from address `offset` on. */
+  PoolWord,
+}
+
+/** What may be the origin of a word that could be a reference to a function; see references.ts. */
+export type Origin = string;
+
+export interface Fact {
+  readonly arc: Arc;
+  readonly relations: readonly Relation[];
+  readonly made: Made;
+  readonly of: number;
+  readonly offset: number;
+  readonly detail: number;
+  /** Signature word found behind the reference that the symbol is, or -1. */
+  readonly signature: number;
+  /** Where it comes from if it can only be a reference; null: anything. */
+  readonly origins: readonly Origin[] | null;
+}
+
+/** Null and code addresses may be references; no other constant. */
+export function constantOrigin(value: number): readonly Origin[] | null {
+  return value === 0 || (value >>> 0 >= 0x40000000 && value >>> 0 < 0x40400000) ? [`constant ${value >>> 0}`] : null;
+}
+
+const NO_RELATIONS: readonly Relation[] = [];
+export const NOTHING: Fact = {
+  arc: FULL,
+  relations: NO_RELATIONS,
+  made: Made.Anyhow,
+  of: 0,
+  offset: 0,
+  detail: 0,
+  signature: -1,
+  origins: null,
+};
+
+export interface Value {
+  readonly symbol: number;
+  readonly offset: number;
+}
+
+export const CONSTANT = 0;
+/** Symbols that exist in every function. */
+export const ENTRY_SP = 1;
+export const ENTRY_RETURN = 2;
+/** a12..a15 as the caller left them: 3..6. */
+export const ENTRY_SAVED = 3;
+/** A return address as read from the frame and from the shadow stack, before they are compared (`--cfi full`). */
+export const FRAME_RETURN = 7;
+export const SHADOW_RETURN = 8;
+export const FIRST_FREE = 9;
+
+export const SP = 1;
+export const REGISTERS = 16;
+/** Relations kept of one symbol. */
+const MAX_RELATIONS = 6;
+/** Visits of a block after which growing arcs are widened, and after which changing facts are dropped. */
+const WIDEN_AFTER = 3;
+const DROP_AFTER = 24;
+
+/** Minimum units of each object, by object number. */
+export type Minimum = (object: number) => number;
+
+export class State {
+  /** 0..15: registers; then frame words, downwards from the entry SP. */
+  readonly symbols: Int32Array;
+  readonly offsets: Int32Array;
+  facts: Map<number, Fact>;
+  /** Lowest SP, relative to entry, that is known to be above the stack limit. */
+  checked = 0;
+  /** Location of the frame word whose place in the shadow stack holds the return address, or -1. */
+  shadowed = -1;
+
+  constructor(locations: number) {
+    this.symbols = new Int32Array(locations);
+    this.offsets = new Int32Array(locations);
+    this.facts = new Map();
+  }
+
+  copy(): State {
+    const state = new State(this.symbols.length);
+    state.symbols.set(this.symbols);
+    state.offsets.set(this.offsets);
+    state.facts = new Map(this.facts);
+    state.checked = this.checked;
+    state.shadowed = this.shadowed;
+    return state;
+  }
+
+  get(location: number): Value {
+    return { symbol: this.symbols[location]!, offset: this.offsets[location]! };
+  }
+  set(location: number, value: Value): void {
+    this.symbols[location] = value.symbol;
+    this.offsets[location] = value.offset | 0;
+  }
+
+  fact(symbol: number): Fact {
+    return this.facts.get(symbol) ?? NOTHING;
+  }
+
+  /** Members the value can have. */
+  arcOf(value: Value): Arc {
+    if (value.symbol === CONSTANT) return single(value.offset);
+    return shift(this.symbolArc(value.symbol, 4), value.offset);
+  }
+
+  private symbolArc(symbol: number, depth: number): Arc {
+    const fact = this.facts.get(symbol);
+    if (fact === undefined) return FULL;
+    if (fact.made !== Made.Shifted || depth === 0) return fact.arc;
+    const inner = fact.of === CONSTANT ? single(fact.offset) : shift(this.symbolArc(fact.of, depth - 1), fact.offset);
+    return intersect(fact.arc, scaleUp(inner, fact.detail)) ?? fact.arc;
+  }
+
+  /** Largest known k with u32(value) + k <= units of the object; -1 if nothing is known. */
+  slack(value: Value, object: number, minimum: Minimum): number {
+    const top = high(this.arcOf(value));
+    let best = minimum(object) - top;
+    if (value.symbol !== CONSTANT) {
+      const { relations } = this.fact(value.symbol);
+      for (let i = 0; i < relations.length; i++) {
+        const relation = relations[i]!;
+        if (relation.object !== object) continue;
+        const distance = (value.offset - relation.offset) | 0;
+        const rest = relation.slack - distance;
+        if (rest <= best) continue;
+        // Upwards the sum stays below 2^32 because it stays within the object; downwards the arc must say so.
+        if (distance >= 0 ? rest >= 0 : low(this.arcOf({ symbol: value.symbol, offset: relation.offset })) >= -distance)
+          best = rest;
+      }
+    }
+    return best < 0 ? -1 : best;
+  }
+
+  /** Objects that some relation of the value's symbol speaks of. */
+  relatedObjects(value: Value): number[] {
+    if (value.symbol === CONSTANT) return [];
+    return [...new Set(this.fact(value.symbol).relations.map(({ object }) => object))];
+  }
+
+  addRelation(symbol: number, relation: Relation): void {
+    const fact = this.fact(symbol);
+    const { relations } = fact;
+    const kept: Relation[] = [];
+    for (const known of relations) {
+      if (known.object === relation.object && known.offset === relation.offset) {
+        if (known.slack >= relation.slack) return;
+      } else kept.push(known);
+    }
+    kept.push(relation);
+    if (kept.length > MAX_RELATIONS) kept.shift();
+    this.facts.set(symbol, { ...fact, relations: kept });
+  }
+
+  /** Narrows what the value can be; false if nothing is left, so that the place is not reached. */
+  restrict(value: Value, arc: Arc): boolean {
+    if (value.symbol === CONSTANT) return intersect(single(value.offset), arc) !== null;
+    const fact = this.fact(value.symbol);
+    const met = intersect(this.symbolArc(value.symbol, 4), shift(arc, -value.offset));
+    if (met === null) return false;
+    if (!sameArc(met, fact.arc)) this.facts.set(value.symbol, { ...fact, arc: met });
+    return true;
+  }
+
+  /** Forgets how other symbols were made from those that are about to stand for new values. */
+  forgetSource(isRenewed: (symbol: number) => boolean): void {
+    for (const [symbol, fact] of this.facts) {
+      if (fact.made === Made.Anyhow || fact.made === Made.PoolWord || !isRenewed(fact.of)) continue;
+      const arc = this.symbolArc(symbol, 4);
+      this.facts.set(symbol, { ...fact, arc, made: Made.Anyhow, of: 0, offset: 0, detail: 0 });
+    }
+  }
+
+  /** What is known of a value, as facts about a symbol equal to it. */
+  describe(value: Value): Fact {
+    const arc = this.arcOf(value);
+    if (value.symbol === CONSTANT) return { ...NOTHING, arc, origins: constantOrigin(value.offset) };
+    const fact = this.fact(value.symbol);
+    const relations = fact.relations.map((r) => ({ ...r, offset: (r.offset - value.offset) | 0 }));
+    const plain = value.offset === 0;
+    return {
+      arc,
+      relations,
+      made: Made.Anyhow,
+      of: 0,
+      offset: 0,
+      detail: 0,
+      signature: plain ? fact.signature : -1,
+      origins: plain ? fact.origins : null,
+    };
+  }
+
+  /** True if a location holds the symbol, or a value made from it, as far as is known. */
+  holds(symbol: number): boolean {
+    return this.facts.has(symbol) || this.symbols.includes(symbol);
+  }
+
+  /** Drops facts of symbols that nothing holds any more. */
+  prune(): void {
+    const { facts, symbols } = this;
+    if (facts.size === 0) return;
+    const live = new Set<number>();
+    for (let i = 0; i < symbols.length; i++) {
+      let symbol = symbols[i]!;
+      while (symbol !== CONSTANT && !live.has(symbol)) {
+        live.add(symbol);
+        const fact = facts.get(symbol);
+        if (fact === undefined || fact.made === Made.Anyhow || fact.made === Made.PoolWord) break;
+        symbol = fact.of;
+      }
+    }
+    for (const symbol of facts.keys()) if (!live.has(symbol)) facts.delete(symbol);
+  }
+}
+
+/** Gives the symbols that a place owns. */
+export interface Symbols {
+  /** The symbol of `location` on arrival at `block`. */
+  arrival(block: number, location: number): number;
+  ownedByBlock(symbol: number, block: number): boolean;
+  /** Constants the symbol was compared with, less the offset: where widening may stop. */
+  thresholds(symbol: number): readonly number[];
+}
+
+/**
+ * The state on arrival at a block from the states on its incoming edges.
+ * @param before the state computed last time, or null
+ */
+export function join(
+  block: number,
+  incoming: readonly State[],
+  before: State | null,
+  visits: number,
+  symbols: Symbols,
+  minimum: Minimum,
+): State {
+  const first = incoming[0]!;
+  if (incoming.length === 1 && before === null) return first.copy();
+  const state = new State(first.symbols.length);
+  state.checked = Math.max(...incoming.map(({ checked }) => checked));
+  state.shadowed = incoming.every(({ shadowed }) => shadowed === first.shadowed) ? first.shadowed : -1;
+  for (let l = 0; l < state.symbols.length; l++) {
+    const own = symbols.arrival(block, l);
+    const settled = visits > DROP_AFTER && before !== null && before.symbols[l] === own;
+    const value = settled ? null : common(incoming, l, own, block, symbols);
+    if (value !== null) {
+      state.set(l, value);
+      continue;
+    }
+    let fact: Fact | null = null;
+    for (const edge of incoming) {
+      const described = edge.describe(edge.get(l));
+      fact = fact === null ? described : joinFacts(fact, described, minimum);
+    }
+    const known = before === null || before.symbols[l] !== own ? null : before.fact(own);
+    if (known !== null) fact = widen(known, fact!, visits, symbols.thresholds(own));
+    if (isKnown(fact!)) state.facts.set(own, fact!);
+    state.set(l, { symbol: own, offset: 0 });
+  }
+  joinOtherFacts(state, incoming, before, visits, block, symbols, minimum);
+  return state;
+}
+
+/** The value that every edge brings for a location; null if they differ or the block's own arrival renames it. */
+function common(incoming: readonly State[], l: number, own: number, block: number, symbols: Symbols): Value | null {
+  let value: Value | null = null;
+  for (const edge of incoming) {
+    const symbol = edge.symbols[l]!;
+    const offset = edge.offsets[l]!;
+    // What came in as this location's own arrival value and was not changed says nothing by itself.
+    if (symbol === own && offset === 0) continue;
+    if (value === null) value = { symbol, offset };
+    else if (value.symbol !== symbol || value.offset !== offset) return null;
+  }
+  return value === null || symbols.ownedByBlock(value.symbol, block) ? null : value;
+}
+
+function joinOtherFacts(
+  state: State,
+  incoming: readonly State[],
+  before: State | null,
+  visits: number,
+  block: number,
+  symbols: Symbols,
+  minimum: Minimum,
+): void {
+  const wanted: number[] = [];
+  const seen = new Set<number>();
+  const want = (symbol: number): void => {
+    if (symbol === CONSTANT || seen.has(symbol) || symbols.ownedByBlock(symbol, block)) return;
+    seen.add(symbol);
+    wanted.push(symbol);
+  };
+  for (let l = 0; l < state.symbols.length; l++) want(state.symbols[l]!);
+  for (let i = 0; i < wanted.length; i++) {
+    const symbol = wanted[i]!;
+    let fact: Fact | null = null;
+    for (const edge of incoming) {
+      // An edge that does not hold the symbol was computed from an older state and will be again.
+      if (!edge.holds(symbol)) continue;
+      const other: Fact = edge.fact(symbol);
+      if (fact === null) fact = other;
+      else if (fact !== other) {
+        const sameMaking: boolean =
+          fact.made === other.made &&
+          fact.of === other.of &&
+          fact.offset === other.offset &&
+          fact.detail === other.detail;
+        const joined: Fact = joinFacts(fact, other, minimum);
+        fact = sameMaking
+          ? { ...joined, made: other.made, of: other.of, offset: other.offset, detail: other.detail }
+          : joined;
+      }
+    }
+    fact ??= NOTHING;
+    if (fact.of !== CONSTANT && symbols.ownedByBlock(fact!.of, block)) {
+      const arcs = incoming.map((edge) => edge.arcOf({ symbol, offset: 0 }));
+      fact = { ...fact, arc: arcs.reduce(hull), made: Made.Anyhow, of: 0, offset: 0, detail: 0 };
+    }
+    if (visits > DROP_AFTER && before !== null && before.facts.has(symbol) && !sameFact(before.fact(symbol), fact)) {
+      fact = { ...fact, arc: FULL, relations: NO_RELATIONS };
+    }
+    if (!isKnown(fact)) continue;
+    state.facts.set(symbol, fact);
+    if (fact.made === Made.Shifted || fact.made === Made.Signature) want(fact.of);
+  }
+}
+
+const isKnown = (fact: Fact): boolean =>
+  !isFull(fact.arc) ||
+  fact.relations.length > 0 ||
+  fact.made !== Made.Anyhow ||
+  fact.signature !== -1 ||
+  fact.origins !== null;
+
+/** What holds for two symbols of which the joined one may be either; how they were made is not kept. */
+export function joinFacts(a: Fact, b: Fact, minimum: Minimum): Fact {
+  if (a === b) return a;
+  const relations: Relation[] = [];
+  const transfer = (from: Fact, other: Fact): void => {
+    for (const relation of from.relations) {
+      if (relations.length >= MAX_RELATIONS) return;
+      if (relations.some((r) => r.object === relation.object && r.offset === relation.offset)) continue;
+      const slack = Math.min(relation.slack, slackOf(other, relation.offset, relation.object, minimum));
+      if (slack >= 0) relations.push(slack === relation.slack ? relation : { ...relation, slack });
+    }
+  };
+  transfer(a, b);
+  transfer(b, a);
+  return {
+    arc: hull(a.arc, b.arc),
+    relations: relations.length === 0 ? NO_RELATIONS : relations,
+    made: Made.Anyhow,
+    of: 0,
+    offset: 0,
+    detail: 0,
+    signature: a.signature === b.signature ? a.signature : -1,
+    origins: a.origins === null || b.origins === null ? null : union(a.origins, b.origins),
+  };
+}
+
+function union(a: readonly Origin[], b: readonly Origin[]): readonly Origin[] {
+  if (b.every((origin) => a.includes(origin))) return a;
+  return [...a, ...b.filter((origin) => !a.includes(origin))];
+}
+
+/** State.slack for a symbol that only `fact` describes. */
+function slackOf(fact: Fact, offset: number, object: number, minimum: Minimum): number {
+  let best = minimum(object) - high(shift(fact.arc, offset));
+  for (const relation of fact.relations) {
+    if (relation.object !== object) continue;
+    const distance = (offset - relation.offset) | 0;
+    const rest = relation.slack - distance;
+    if (rest <= best) continue;
+    if (distance >= 0 ? rest >= 0 : low(shift(fact.arc, relation.offset)) >= -distance) best = rest;
+  }
+  return best;
+}
+
+/** Lets a loop's growing facts end: arcs stop at thresholds, then at everything; weakening relations are dropped. */
+function widen(before: Fact, now: Fact, visits: number, thresholds: readonly number[]): Fact {
+  // Early visits see edges that are still to be computed again: only later ones count for good.
+  if (visits <= WIDEN_AFTER) return now;
+  const joined = contains(before.arc, now.arc) ? before.arc : hull(before.arc, now.arc);
+  let { relations } = now;
+  const kept = relations.filter((r) =>
+    before.relations.some((b) => b.object === r.object && b.offset === r.offset && b.slack <= r.slack),
+  );
+  if (kept.length < relations.length) relations = kept;
+  if (sameArc(joined, before.arc)) return { ...now, arc: joined, relations };
+  return { ...now, arc: visits > DROP_AFTER ? FULL : widenArc(before.arc, joined, thresholds), relations };
+}
+
+function widenArc(before: Arc, now: Arc, thresholds: readonly number[]): Arc {
+  const down = (before.start - now.start) >>> 0;
+  let { start, length } = now;
+  const stride = now.stride === 0 ? 1 : now.stride;
+  /** Smallest length, a multiple of the stride, that ends at a threshold. */
+  const stop = (distances: readonly number[]): number => {
+    const ends = distances.map((d) => Math.floor(d / stride) * stride).filter((d) => d >= length);
+    return ends.length === 0 ? -1 : Math.min(...ends);
+  };
+  if (length > down + before.length) {
+    length = stop(thresholds.map((t) => (t - start) >>> 0));
+    if (length < 0) return FULL;
+  }
+  if (down > 0) {
+    const last = start + length;
+    length = stop(thresholds.map((t) => (last - t) >>> 0));
+    if (length < 0) return FULL;
+    start = (last - length) >>> 0;
+  }
+  return { start, length, stride: length === 0 ? 0 : stride };
+}
+
+export function sameFact(a: Fact, b: Fact): boolean {
+  if (a === b) return true;
+  if (!sameArc(a.arc, b.arc) || a.made !== b.made || a.of !== b.of || a.offset !== b.offset) return false;
+  if (a.detail !== b.detail || a.signature !== b.signature || a.relations.length !== b.relations.length) return false;
+  if ((a.origins === null) !== (b.origins === null)) return false;
+  if (a.origins !== null && (a.origins.length !== b.origins!.length || !a.origins.every((o) => b.origins!.includes(o))))
+    return false;
+  return a.relations.every((r) =>
+    b.relations.some((s) => s.object === r.object && s.offset === r.offset && s.slack === r.slack),
+  );
+}
+
+export function sameState(a: State, b: State): boolean {
+  if (a.checked !== b.checked || a.shadowed !== b.shadowed || a.facts.size !== b.facts.size) return false;
+  for (let l = 0; l < a.symbols.length; l++)
+    if (a.symbols[l] !== b.symbols[l] || a.offsets[l] !== b.offsets[l]) return false;
+  for (const [symbol, fact] of a.facts) if (!sameFact(fact, b.fact(symbol))) return false;
+  return true;
+}
