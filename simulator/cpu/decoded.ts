@@ -18,6 +18,8 @@ export class DecodedOp {
   /** Cycles when it does not branch, and what a taken branch adds. */
   readonly cycles: number;
   readonly takenCycles: number;
+  /** Control can reach `next` by going on: at LEND that is what loops back; a jump to LEND does not. */
+  readonly fallsThrough: boolean;
   /** Window panes above the first that its AR operands reach into: 0 (a0-a3) to 3. */
   readonly panes: number;
   /** Runs it; gives the next pc. Set by the interpreter. */
@@ -46,6 +48,7 @@ export class DecodedOp {
     this.o3 = operands[3] ?? 0;
     this.cycles = cyclesOf(instruction, follower);
     this.takenCycles = row.flow === 'branch' || row.flow === 'loop' ? TAKEN_PENALTY : 0;
+    this.fallsThrough = row.flow === 'next' || row.flow === 'branch' || row.flow === 'loop';
     this.panes = highest >> 2;
   }
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { load } from '../test-support.js';
+import { DATA, load } from '../test-support.js';
 import { bitsOf, directed, floatOf, fusedMultiplyAdd, roundToInt, truncToUint } from './float.js';
 import {
   divideEstimate,
@@ -314,6 +314,31 @@ describe('step instructions, against silicon measurements', () => {
       const got = root(a);
       if (Number.isNaN(expected)) expect(got & 0x7fc00000).toBe(0x7fc00000);
       else expect(`sqrt ${hex(a)}=${hex(got)}`).toBe(`sqrt ${hex(a)}=${hex(bitsOf(expected))}`);
+    }
+  });
+});
+
+describe('float loads and stores', () => {
+  it('indexed and post-incremented forms', () => {
+    const program = load(`
+      lsi f0, a2, 4; lsx f1, a2, a3; lsip f2, a4, 8; lsxp f3, a5, a3
+      ssi f0, a6, 0; ssx f1, a6, a3; ssip f2, a7, 12; ssxp f3, a8, a3
+      end: nop`);
+    const { machine } = program;
+    [1, 2, 3, 4].forEach((value, i) => machine.writeWord(DATA + 4 * i, value));
+    const addresses = { 2: DATA, 3: 8, 4: DATA, 5: DATA + 12, 6: DATA + 64, 7: DATA + 68, 8: DATA + 76 };
+    for (const [register, value] of Object.entries(addresses)) machine.setRegister(Number(register), value);
+    machine.run({ until: program.label('end') });
+    expect([0, 1, 2, 3].map((i) => machine.state.frBits[i])).toEqual([2, 3, 1, 4]);
+    expect([4, 5, 7, 8].map((i) => machine.getRegister(i) - DATA)).toEqual([8, 20, 80, 84]);
+    expect([16, 17, 18, 19].map((i) => machine.readWord(DATA + 4 * i))).toEqual([2, 1, 3, 4]);
+  });
+  it('a faulting post-increment leaves its base alone, translated or not', () => {
+    for (const translate of [true, false]) {
+      const program = load('loop: ssip f0, a2, 4; addi a3, a3, 1; j loop', { translate });
+      program.machine.setRegister(2, 0x3ffffff0 - 4000);
+      program.machine.run({ until: 0x40080300 });
+      expect([program.machine.getRegister(2), program.machine.getRegister(3)]).toEqual([0x40000000 - 0, 1004]);
     }
   });
 });

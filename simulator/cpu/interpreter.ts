@@ -96,7 +96,12 @@ export class Interpreter {
           return;
         }
         counts[1] = (counts[1] as number) + op.cycles;
-        if (pc === (sr[SR.LEND] as number) >>> 0 && sr[SR.LCOUNT] !== 0 && ((sr[SR.PS] as number) & PS.EXCM) === 0) {
+        if (
+          pc === (sr[SR.LEND] as number) >>> 0 &&
+          sr[SR.LCOUNT] !== 0 &&
+          op.fallsThrough &&
+          ((sr[SR.PS] as number) & PS.EXCM) === 0
+        ) {
           sr[SR.LCOUNT] = ((sr[SR.LCOUNT] as number) - 1) | 0;
           pc = (sr[SR.LBEG] as number) >>> 0;
           state.pc = pc;

@@ -130,7 +130,7 @@ export interface RandomProgram {
 
 /**
  * A loop of `rounds` rounds over blocks of plain instructions; the blocks skip ahead by random branches, sit in hardware
- * loops, or call a leaf function.
+ * loops, or call a leaf function. After instructions that `separate` names comes a jump to the next one.
  */
 export function randomProgram(
   seed: number,
@@ -138,6 +138,7 @@ export function randomProgram(
   rounds: number,
   choice: Choice,
   loops: boolean,
+  separate: Choice = () => false,
 ): RandomProgram {
   const random = new Random(seed);
   const rows = plainRows(choice);
@@ -148,7 +149,11 @@ export function randomProgram(
     for (let i = 0; i < count; i++) {
       const row = random.pick(rows);
       used.add(row.name);
-      code.put(row.opcode, randomOperands(row, random));
+      const operands = randomOperands(row, random);
+      // A zero divisor would raise an exception: skip the division then.
+      if (row.feature === 'div32') code.put(Op.BEQZ, [operands[2] as number, 6]);
+      code.put(row.opcode, operands);
+      if (separate(row)) code.put(Op.J, [3]);
     }
   };
   const movi = (register: number, value: number): void => code.put(Op.MOVI, [register, value]);
