@@ -28,6 +28,8 @@ export const DEFAULT_STACK_BYTES = 16 * 1024;
 /** Constants up to this size stay in RAM even if a memory could grow into their place. */
 const SMALL_RODATA_BYTES = 16 * 1024;
 
+const NO_DESCRIPTION_BYTES = 4;
+
 export interface Layout {
   readonly addresses: ReadonlyMap<InputSection, number>;
   readonly regionOf: ReadonlyMap<InputSection, Region>;
@@ -124,7 +126,8 @@ export function layoutBoard(
   const data = pick.of('data');
   const fixedRodata = [...pick.of('rodata', 'runtime'), ...pick.of('modules')];
   const moduleRodata = pick.of('rodata', 'module');
-  const initialised = placer.total(data) + placer.total(fixedRodata) + placer.total(moduleRodata);
+  const initialised =
+    NO_DESCRIPTION_BYTES + placer.total(data) + placer.total(fixedRodata) + placer.total(moduleRodata);
   const start = Math.max(dram.cursor, board.dramLoadable.base);
   const afterBss = start + initialised + (bssBelow || external !== null ? 0 : bssBytes);
   const memoryBytes = external !== null ? 0 : placer.total(memories);
@@ -134,6 +137,8 @@ export function layoutBoard(
 
   dram.cursor = start;
   const loaded = new Region('DRAM (loaded)', start, board.dramLoadable.end);
+  // The segment begins with a word of zeros: tools take a first byte of 0x50 for ESP-IDF's bootloader description.
+  loaded.take(NO_DESCRIPTION_BYTES, 4);
   placer.place(data, loaded);
   placeModules(placer, pick.of('modules'), loaded);
   placer.place(pick.of('rodata', 'runtime'), loaded);

@@ -51,10 +51,9 @@ export function buildSegments(
     segments.push(withoutBytes('.bss', start, end - start));
   }
   for (const [name, sections] of byRegion) {
-    const extent = bounds(sections, layout, veneers);
-    // IRAM is loaded in words.
-    const start = Math.floor(extent.start / 4) * 4;
-    const end = extent.end;
+    const { end } = bounds(sections, layout, veneers);
+    // From the region's start, which may hold padding, in words: that is how IRAM is loaded.
+    const start = Math.floor(layout.regionOf.get(sections[0]!)!.base / 4) * 4;
     const bytes = new Uint8Array(alignUp(end, 4) - start);
     for (const section of sections) bytes.set(bytesOf.get(section)!, layout.addresses.get(section)! - start);
     const pageSymbol = FLASH_PAGE[name];
