@@ -169,7 +169,8 @@ export function randomProgram(
 
   movi(COUNTER_REGISTER, rounds);
   const again = code.pc;
-  for (let block = 3 + random.below(6); block > 0; block--) {
+  // Some are longer than a translated region may be.
+  for (let block = random.below(12) === 0 ? 120 : 3 + random.below(6); block > 0; block--) {
     const kind = random.below(loops ? 5 : 4);
     if (kind === 0) {
       while (code.pc % 4 !== 0) code.put(Op.NOP, []);

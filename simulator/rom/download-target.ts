@@ -1,13 +1,16 @@
 // Connects download mode to a simulated machine: flash and registers, the SPI controller's user commands, the ROM words
 // that tools read. Refuses to know the protocol.
 import type { Machine } from '../machine.js';
-import { MachineStop } from '../stop.js';
+import { CpuException, MachineStop } from '../stop.js';
 import type { DownloadTarget } from './download-protocol.js';
 import { SpiUserCommands } from './spi-user.js';
 
 /** Word of the mask ROM by which esptool tells an ESP32. */
 const CHIP_DETECT_ADDRESS = 0x40001000;
 const CHIP_DETECT_ESP32 = 0x00f01d83;
+
+/** The strict bus knows no such register. */
+const isRefusal = (error: unknown): boolean => error instanceof MachineStop || error instanceof CpuException;
 
 export function downloadTarget(machine: Machine): DownloadTarget {
   const spi = new SpiUserCommands();
@@ -21,8 +24,8 @@ export function downloadTarget(machine: Machine): DownloadTarget {
       try {
         return machine.bus.load32(address) >>> 0;
       } catch (error) {
-        if (error instanceof MachineStop || machine.isBusException(error)) return others.get(address) ?? 0;
-        throw error;
+        if (!isRefusal(error)) throw error;
+        return others.get(address) ?? 0;
       }
     },
     writeRegister(address, value) {
@@ -30,7 +33,7 @@ export function downloadTarget(machine: Machine): DownloadTarget {
       try {
         machine.bus.store32(address, value | 0);
       } catch (error) {
-        if (!(error instanceof MachineStop) && !machine.isBusException(error)) throw error;
+        if (!isRefusal(error)) throw error;
         others.set(address, value);
       }
     },
