@@ -16,7 +16,7 @@ import { hoistInvariants } from './licm.js';
 import { lowerLibCalls } from './lower-libcalls.js';
 import { lowerMemory } from './lower-memory.js';
 import { Need, needsOf } from './needs.js';
-import { removeStackPairs } from './stack-pairs.js';
+import { removedPairs, removeStackPairs } from './stack-pairs.js';
 
 export type OptLevel = '0' | '1' | '2' | 's';
 
@@ -70,11 +70,11 @@ function cleanup(suffix: string, words: boolean): Pass[] {
       name: `stack-pairs${suffix}`,
       run: (func, { stats }) => {
         const c = removeStackPairs(func);
-        count(stats, `stack-pairs${suffix}.before`, c.before);
-        count(stats, `stack-pairs${suffix}.removed`, c.before - c.after);
+        count(stats, `stack-pairs${suffix}.pairs`, c.pairs);
+        count(stats, `stack-pairs${suffix}.removed`, removedPairs(c));
         count(stats, `stack-pairs${suffix}.trivial`, c.trivial);
         count(stats, `stack-pairs${suffix}.duplicate`, c.duplicate);
-        count(stats, `stack-pairs${suffix}.joined`, c.joined);
+        count(stats, `stack-pairs${suffix}.straight`, c.straight);
         count(stats, `stack-pairs${suffix}.threaded`, c.threaded);
       },
     },

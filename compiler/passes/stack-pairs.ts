@@ -14,35 +14,44 @@ import { countUses } from '../analysis/uses.js';
 import { type Block, type Edge, type Func, type Inst, replace, resolve, resolveUses } from '../ir/function.js';
 import { Op } from '../ir/ops.js';
 
-/** What the pass did to one function. Pairs are counted per edge argument. */
+/** What the pass did to one function. */
 export interface StackPairCounts {
-  /** Push/pop pairs across branches before and after. */
-  before: number;
-  after: number;
-  /** Slots (block parameters) removed as trivial or duplicate. */
+  /** Push/pop pairs across branches before: edge arguments. */
+  pairs: number;
+  /** Pairs removed, by kind: a slot counts once for each edge that fed it. */
   trivial: number;
   duplicate: number;
-  /** Blocks joined with their only predecessor, and jump-only blocks bypassed. */
-  joined: number;
+  straight: number;
   threaded: number;
+  /** Blocks joined with their only predecessor, and jumps led past a block that only jumps. */
+  joinedBlocks: number;
+  threadedJumps: number;
 }
+
+/** All pairs removed. */
+export const removedPairs = (c: StackPairCounts): number => c.trivial + c.duplicate + c.straight + c.threaded;
 
 /** Rewrites `func` in place. */
 export function removeStackPairs(func: Func): StackPairCounts {
-  const counts = { before: 0, after: 0, trivial: 0, duplicate: 0, joined: 0, threaded: 0 };
+  const counts: StackPairCounts = {
+    pairs: 0,
+    trivial: 0,
+    duplicate: 0,
+    straight: 0,
+    threaded: 0,
+    joinedBlocks: 0,
+    threadedJumps: 0,
+  };
   removeUnreachable(func);
-  counts.before = edgeArguments(func);
+  counts.pairs = edgeArguments(func);
   for (let changed = true; changed;) {
     changed = false;
     const slots = removeSlots(func, counts);
-    const threaded = threadJumps(func);
-    const joined = joinBlocks(func);
-    counts.threaded += threaded;
-    counts.joined += joined;
+    const threaded = threadJumps(func, counts);
+    const joined = joinBlocks(func, counts);
     // New trivial slots can only come from edges that went or moved.
-    changed = threaded > 0 || (slots && joined > 0);
+    changed = threaded || (slots && joined);
   }
-  counts.after = edgeArguments(func);
   return counts;
 }
 
@@ -69,8 +78,8 @@ function removeSlots(func: Func, counts: StackPairCounts): boolean {
       for (const edge of edges) for (let i = 0; i < edge.args.length; i++) edge.args[i] = resolve(edge.args[i]!);
       const trivial = removeTrivial(func, block, edges);
       const duplicate = block.params.length > 1 ? removeDuplicates(block, edges) : 0;
-      counts.trivial += trivial;
-      counts.duplicate += duplicate;
+      counts.trivial += trivial * edges.length;
+      counts.duplicate += duplicate * edges.length;
       if (trivial + duplicate > 0) changed = true;
     }
     any ||= changed;
@@ -135,11 +144,11 @@ function removeDuplicates(block: Block, edges: readonly Edge[]): number {
   return removed;
 }
 
-/** Lets jumps to a block that only jumps on go to its target; gives their number. */
-function threadJumps(func: Func): number {
+/** Lets jumps to a block that only jumps on go to its target; true if there were any. */
+function threadJumps(func: Func, counts: StackPairCounts): boolean {
   const uses = countUses(func);
   const incoming = incomingEdges(func);
-  let threaded = 0;
+  let threaded = false;
   for (const block of func.blocks) {
     if (block === func.entry || block.insts.length !== 1 || block.terminator.op !== Op.Jump) continue;
     const onward = block.terminator.edges[0]!;
@@ -154,18 +163,19 @@ function threadJumps(func: Func): number {
       edge.block = onward.block;
       for (const arg of edge.args) uses[arg.id]!++;
       incoming[onward.block.id]!.push(edge);
-      threaded++;
+      counts.threaded += given.length;
+      counts.threadedJumps++;
+      threaded = true;
     }
     incoming[block.id] = [];
   }
-  if (threaded > 0) removeUnreachable(func);
+  if (threaded) removeUnreachable(func);
   return threaded;
 }
 
 /** Joins blocks with their only predecessor where that ends in a plain jump, and binds the parameters of the others. */
-function joinBlocks(func: Func): number {
+function joinBlocks(func: Func, counts: StackPairCounts): boolean {
   const incoming = incomingEdges(func);
-  let joined = 0;
   const gone = new Set<Block>();
   let bound = false;
   for (const block of func.blocks) {
@@ -175,6 +185,7 @@ function joinBlocks(func: Func): number {
       if (last.op !== Op.Jump) break;
       const target = last.edges[0]!.block;
       if (target === block || target === func.entry || incoming[target.id]!.length !== 1) break;
+      counts.straight += target.params.length;
       if (target.params.length > 0) bindParams(last.edges[0]!);
       block.insts.pop();
       for (const inst of target.insts) {
@@ -183,18 +194,19 @@ function joinBlocks(func: Func): number {
       }
       gone.add(target);
       bound = true;
-      joined++;
+      counts.joinedBlocks++;
     }
     for (const edge of block.terminator.edges) {
       const target = edge.block;
       if (incoming[target.id]!.length !== 1 || target.params.length === 0) continue;
+      counts.straight += target.params.length;
       bindParams(edge);
       bound = true;
     }
   }
   if (gone.size > 0) func.blocks = func.blocks.filter((block) => !gone.has(block));
   if (bound) resolveUses(func);
-  return joined;
+  return bound;
 }
 
 function bindParams(edge: Edge): void {
