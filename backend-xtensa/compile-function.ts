@@ -8,6 +8,7 @@ import { expand } from './emit/expand.js';
 import { Frame } from './frame.js';
 import { select } from './lower/select.js';
 import { SITE_CALL } from '../compiler/abi/traps.js';
+import { LoopConflict, makeHardwareLoops } from './mach/hardware-loops.js';
 import { layOut } from './mach/layout.js';
 import { MachRegallocInput } from './mach/regalloc-input.js';
 import { allocate } from './regalloc/allocate.js';
@@ -19,6 +20,8 @@ export interface FunctionContext {
   readonly symbols: readonly string[];
   readonly stackLimit: string;
   readonly checkReturns: boolean;
+  /** Use LOOP for counted loops. */
+  readonly hardwareLoops: boolean;
   /** Looks at every allocation (the checker, in tests). */
   readonly inspectAllocation?: (input: RegallocInput, output: RegallocOutput) => void;
   readonly onStats?: (stats: RegallocStats) => void;
@@ -34,21 +37,42 @@ export function compileFunction(
   signature: number | null,
   bodyOffset: number,
 ): CompiledFunction {
+  const skip = new Set<number>();
+  for (;;) {
+    try {
+      return attempt(func, context, signature, bodyOffset, skip);
+    } catch (error) {
+      if (!(error instanceof LoopConflict) || skip.has(error.header)) throw error;
+      skip.add(error.header);
+    }
+  }
+}
+
+/** @param skip loops that are known not to fit the hardware's loops */
+function attempt(
+  func: Func,
+  context: FunctionContext,
+  signature: number | null,
+  bodyOffset: number,
+  skip: ReadonlySet<number>,
+): CompiledFunction {
   const mach = select(func, context);
+  if (context.hardwareLoops) makeHardwareLoops(mach, skip);
   layOut(mach);
   const input = new MachRegallocInput(mach, context.abi);
   const allocation = allocate(input);
   context.inspectAllocation?.(input, allocation);
-  context.onStats?.(allocation.stats);
   const hasCalls = input.insts.some((inst) => inst.site === SITE_CALL);
   const frame = new Frame(context.abi, context, allocation.writtenRegisters, allocation.slotCount, hasCalls);
   const buffer = expand(mach, input, allocation, frame, bodyOffset);
   const symbol = context.symbols[func.index]!;
+  const encoded = encodeFunction(buffer, symbol, signature);
+  context.onStats?.(allocation.stats);
   return {
     index: func.index,
     name: func.name,
     symbol,
-    ...encodeFunction(buffer, symbol, signature),
+    ...encoded,
     frame: {
       bytes: frame.bytes,
       returnSlot: frame.returnSlot,

@@ -82,6 +82,7 @@ export function compileModule(ir: IrModule, options: CompileOptions = {}): Compi
     symbols,
     stackLimit: stackLimitSymbol(ir.name),
     checkReturns: cfi === 'full',
+    hardwareLoops: level !== '0' && options.without?.has('hardware-loops') !== true,
     ...(options.inspectAllocation === undefined ? {} : { inspectAllocation: options.inspectAllocation }),
     onStats: (stats) => {
       spills += stats.spilledVRegs;

@@ -49,11 +49,14 @@ export class CodeBuffer {
   readonly lines: (readonly [item: number, loc: number])[] = [];
   readonly literals: LiteralEntry[] = [];
   readonly symbols: string[] = [];
+  /** Items that LEND of some loop points at. */
+  readonly loopEnds = new Set<number>();
   /** Jump tables: labels of the entries. */
   readonly tables: number[][] = [];
   private readonly literalIndex = new Map<number | string, number>();
   private readonly symbolIndex = new Map<string, number>();
   private currentWeight = 1;
+  private lastBound = -1;
   private lastLoc = -1;
 
   // -- labels and places
@@ -63,6 +66,7 @@ export class CodeBuffer {
   }
   bind(label: number): void {
     this.labels[label] = this.count;
+    this.lastBound = this.count;
   }
   setWeight(weight: number): void {
     this.currentWeight = weight;
@@ -104,6 +108,19 @@ export class CodeBuffer {
   /** Conditional branch; `a` and `b` are its register and second operand. */
   branch(op: number, a: number, b: number, label: number): void {
     this.push(ItemKind.Branch, op, a, b, 0, 0, label);
+  }
+  /** Zero-overhead loop to `label`, count in `register`. `id` names the loop in a LoopConflict. */
+  loop(register: number, label: number, id: number): void {
+    this.push(ItemKind.Loop, Op.LOOP, register, id, 0, 0, label);
+  }
+  /** Binds the label behind a zero-overhead loop's body: LEND. */
+  bindLoopEnd(label: number): void {
+    this.bind(label);
+    this.loopEnds.add(this.count);
+  }
+  /** True if a label stands at the end of what there is: control may come here by a branch. */
+  get atLabel(): boolean {
+    return this.lastBound === this.count;
   }
   jump(label: number): void {
     this.push(ItemKind.Jump, Op.J, 0, 0, 0, 0, label);

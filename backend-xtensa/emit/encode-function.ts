@@ -129,6 +129,9 @@ class Writer {
       case ItemKind.Jump:
         this.put(at, Op.J, [layout.offsets[buffer.labels[ref]!]! - at]);
         return;
+      case ItemKind.Loop:
+        this.put(at, Op.LOOP, [buffer.operands[4 * i]!, layout.offsets[buffer.labels[ref]!]! - at]);
+        return;
       case ItemKind.Literal:
         this.put(at, Op.L32R, [buffer.operands[4 * i]!, 4 * ref - (entry + at)]);
         return;

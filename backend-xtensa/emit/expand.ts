@@ -6,6 +6,7 @@ import { A0, BR_BASE, FR_BASE, RegClass, SP } from '../abi/abi.js';
 import type { Frame } from '../frame.js';
 import { Op, rowOf } from '../isa/table.js';
 import { inverseBranch } from '../lower/cond.js';
+import { LoopConflict } from '../mach/hardware-loops.js';
 import { Pseudo, isBranch, type MachBlock, type MachFunction, type MachInst } from '../mach/inst.js';
 import type { MachRegallocInput } from '../mach/regalloc-input.js';
 import { isSlot, slotOf, type Location, type Move, type RegallocOutput } from '../regalloc/api.js';
@@ -36,6 +37,8 @@ class Expander {
   /** For blocks without code of their own: where they lead. */
   private readonly forward: (MachBlock | null)[];
   private regs: readonly Location[] = [];
+  /** Label of LEND by loop. */
+  private readonly loopEnds = new Map<number, number>();
 
   constructor(
     private readonly mach: MachFunction,
@@ -67,6 +70,7 @@ class Expander {
         this.regs = locations[i]!;
         out.setLoc(inst.loc);
         if (i === end - 1) this.terminator(inst, block, kept[b + 1]);
+        else if (inst.op === Pseudo.Loop) this.loopStart(inst, block, kept[b + 1]);
         else this.inst(inst, block);
       }
     }
@@ -142,6 +146,9 @@ class Expander {
         out.inst(Op.JX, target);
         return;
       }
+      case Pseudo.LoopEnd:
+        this.loopEnd(inst, block, next);
+        return;
       case Pseudo.BrTable:
         out.inst(Op.JX, this.reg(0));
         return;
@@ -149,6 +156,28 @@ class Expander {
         if (!isBranch(inst.op)) throw new InternalError(`instruction ${inst.op} ends a block`);
         this.conditional(inst, block, next);
     }
+  }
+
+  /** LOOP of block `block`; LBEG is what follows, so nothing may come in between. */
+  private loopStart(inst: MachInst, block: MachBlock, next: MachBlock | undefined): void {
+    const header = block.succs[0]!.target;
+    const jump = this.input.blockEnd(block.index) - 1;
+    if (header !== next || this.allocation.movesBefore.has(jump)) throw new LoopConflict(inst.loop);
+    const label = this.out.newLabel();
+    this.loopEnds.set(inst.loop, label);
+    this.out.loop(this.reg(0), label, inst.loop);
+  }
+
+  /** The hardware goes back from here to the header, which must be the very block that follows LOOP. */
+  private loopEnd(inst: MachInst, block: MachBlock, next: MachBlock | undefined): void {
+    const { out } = this;
+    const label = this.loopEnds.get(inst.loop);
+    const header = this.resolve(block.succs[0]!.target);
+    if (label === undefined || header.id !== inst.loop) throw new LoopConflict(inst.loop);
+    // A branch to LEND itself would leave the loop instead of going back.
+    if (out.atLabel) out.inst(Op.NOP_N);
+    out.bindLoopEnd(label);
+    this.jump(this.resolve(block.succs[1]!.target), next);
   }
 
   private jump(target: MachBlock, next: MachBlock | undefined): void {

@@ -2,7 +2,7 @@
 // a jump over it at the least executed place in reach. Takes a code buffer and estimated offsets; a stub that ends up
 // out of reach all the same is mended by relaxation, so nothing here need be exact.
 import type { CodeBuffer } from './code-buffer.js';
-import { STUB_BYTES, branchInfo } from './label-use.js';
+import { ItemKind, STUB_BYTES, branchInfo } from './label-use.js';
 
 export interface Island {
   /** The island lies before this item (or at the end, if it is the item count). */
@@ -56,10 +56,19 @@ export function placeIslands(buffer: CodeBuffer, offsets: Int32Array): Island[] 
   return islands.sort((a, b) => a.item - b.item);
 }
 
+/**
+ * True where an island would part a zero-overhead loop: at LEND the jump over it would leave the loop, behind LOOP it
+ * would run in every iteration.
+ */
+const splitsLoop = (buffer: CodeBuffer, item: number): boolean =>
+  buffer.loopEnds.has(item) || buffer.kind[item - 1] === ItemKind.Loop;
+
 /** The least executed, then latest, place after `item` whose offset is at most `end`. */
 function coldestItem(buffer: CodeBuffer, offsets: Int32Array, item: number, end: number): number {
   let best = item + 1;
-  for (let i = item + 1; i < buffer.count && offsets[i]! <= end; i++) {
+  while (splitsLoop(buffer, best)) best++;
+  for (let i = best; i < buffer.count && offsets[i]! <= end; i++) {
+    if (splitsLoop(buffer, i)) continue;
     const at = Math.min(buffer.weight[i]!, buffer.weight[i - 1]!);
     if (at <= Math.min(buffer.weight[best]!, buffer.weight[best - 1]!)) best = i;
   }

@@ -18,6 +18,8 @@ export const enum ItemKind {
   Symbol = 4,
   /** Conditional branch to trap stub `label`. */
   Check = 5,
+  /** LOOP to the label behind the loop's body. */
+  Loop = 6,
 }
 
 /** Forms of a Branch or Check, each larger than the one before; relaxation only ever moves up. */
@@ -69,6 +71,8 @@ export function branchInfo(op: number): BranchInfo {
 /** Reach of beqz.n and bnez.n. */
 export const NARROW_MINIMUM = 4;
 export const NARROW_MAXIMUM = 4 + 63;
+/** LEND counts from LOOP, forwards only. */
+export const LOOP_MAXIMUM = 4 + 255;
 export const JUMP_MINIMUM = -131068;
 export const JUMP_MAXIMUM = 131075;
 

@@ -2,6 +2,7 @@
 // Takes a buffer and its islands, gives forms and offsets. Invariant: forms only grow, so it ends; no item exceeds
 // MAX_ITEM_BYTES. Knows no bytes.
 import { DiagnosticError } from '../../compiler/diagnostics.js';
+import { LoopConflict } from '../mach/hardware-loops.js';
 import { rowOf } from '../isa/table.js';
 import type { CodeBuffer } from './code-buffer.js';
 import { placeIslands, type Island } from './islands.js';
@@ -13,6 +14,7 @@ import {
   JUMP_BYTES,
   JUMP_MAXIMUM,
   JUMP_MINIMUM,
+  LOOP_MAXIMUM,
   NARROW_MAXIMUM,
   NARROW_MINIMUM,
   STUB_BYTES,
@@ -91,6 +93,8 @@ function assign(
   }
 }
 
+/** A body of at least one instruction. */
+const LOOP_MINIMUM = 5;
 /** Bytes before the J of an inverted branch. */
 const INVERTED_BYTES = 3;
 
@@ -130,6 +134,9 @@ function growForms(
       }
       sizes[i] = (k === ItemKind.Branch ? BRANCH_BYTES : CHECK_BYTES)[forms[i]!]!;
       grew = true;
+    } else if (k === ItemKind.Loop) {
+      const distance = offsets[labels[ref[i]!]!]! - offsets[i]!;
+      if (distance < LOOP_MINIMUM || distance > LOOP_MAXIMUM) throw new LoopConflict(buffer.operands[4 * i + 1]!);
     } else if (k === ItemKind.Jump) {
       checkJump(offsets[labels[ref[i]!]!]! - offsets[i]!);
     }

@@ -115,18 +115,24 @@ export function equal(lo: Lowering, a: Inst, b: Inst, sense: boolean): Condition
 
 function equal2(lo: Lowering, a: Inst, b: Inst, sense: boolean): Condition {
   if (isConst(b)) {
-    if (b.imm === 0) return condition(lo, a, !sense);
     // (x & bit) == bit
     if (a.op === Ir.I32And && isConst(a.args[1]!) && a.args[1]!.imm === b.imm && log2Exact(b.imm) >= 0) {
       return condition(lo, a, sense);
     }
-    if (fitsB4(b.imm)) return one(sense ? Op.BEQI : Op.BNEI, lo.value(a), b.imm);
+    if (b.imm === 0 || fitsB4(b.imm)) return equalConstant(lo, a, b.imm, sense);
   }
   // (x & m) == m
   if (a.op === Ir.I32And && lo.foldable(a) && a.args[1] === b) {
     return two(sense ? Op.BALL : Op.BNALL, lo.value(a.args[0]!), lo.value(b));
   }
   return two(sense ? Op.BEQ : Op.BNE, lo.value(a), lo.value(b));
+}
+
+/** a == value. */
+export function equalConstant(lo: Lowering, a: Inst, value: number, sense: boolean): Condition {
+  if (value === 0) return condition(lo, a, !sense);
+  if (fitsB4(value)) return one(sense ? Op.BEQI : Op.BNEI, lo.value(a), value);
+  return two(sense ? Op.BEQ : Op.BNE, lo.value(a), lo.constant(value));
 }
 
 /** a <s b. */

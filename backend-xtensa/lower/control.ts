@@ -7,7 +7,7 @@ import { Op } from '../isa/table.js';
 import { MachBlock, MachInst, Pseudo, def, fixedUse, use } from '../mach/inst.js';
 import type { Operand, VReg } from '../regalloc/api.js';
 import { codeOf, passWords } from './call.js';
-import { condition, conditionUses, equal, isConst, lessUnsigned, type Condition } from './cond.js';
+import { condition, conditionUses, equal, equalConstant, isConst, lessUnsigned, type Condition } from './cond.js';
 import type { Lowering } from './context.js';
 import type { Rule, Rules } from './rules.js';
 
@@ -46,7 +46,7 @@ export function lowerTerminator(
       lo.emit(Pseudo.Jump, []);
       return [];
     case Ir.BrIf: {
-      const c = condition(lo, inst.args[0]!, true);
+      const c = branchCondition(lo, inst.args[0]!, inst.edges);
       follow(inst.edges[0]!);
       follow(inst.edges[1]!);
       lo.emit(c.op, conditionUses(c), c.imm);
@@ -76,6 +76,25 @@ export function lowerTerminator(
     default:
       throw new InternalError(`no selection rule for terminator ${inst.op}`);
   }
+}
+
+/**
+ * Condition of a br_if. A loop that compares its counter before the step compares the stepped value instead: the counter
+ * then dies at the step, so both can have one register.
+ */
+function branchCondition(lo: Lowering, test: Inst, edges: readonly Edge[]): Condition {
+  const [counter, limit] = test.args;
+  if ((test.op === Ir.I32Ne || test.op === Ir.I32Eq) && counter!.op === Ir.Param && isConst(limit!)) {
+    for (const { block, args } of edges) {
+      if (block !== counter!.block) continue;
+      const stepped = args[block.params.indexOf(counter!)]!;
+      const [from, step] = stepped.args;
+      if (stepped.op === Ir.I32Add && from === counter && isConst(step!)) {
+        return equalConstant(lo, stepped, (limit!.imm + step!.imm) | 0, test.op === Ir.I32Eq);
+      }
+    }
+  }
+  return condition(lo, test, true);
 }
 
 const sameArgs = (a: Edge, b: Edge): boolean => a.block === b.block && a.args.every((arg, i) => arg === b.args[i]);

@@ -34,6 +34,7 @@ export function select(func: Func, env: LowerEnvironment): MachFunction {
   const extra = new Map<MachBlock, MachBlock[]>();
   for (const block of postorder) {
     const made = new MachBlock();
+    made.id = block.id;
     made.weight = block.cold ? 0.01 : 10 ** Math.min(block.loopDepth, 6);
     machOf.set(block, made);
   }

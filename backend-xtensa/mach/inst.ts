@@ -40,6 +40,10 @@ export const enum Pseudo {
   AddUnless,
   /** [def, b]: 0 or 1 of a boolean register. */
   ReadBool,
+  /** [count]: start of the zero-overhead loop whose header is the next block. */
+  Loop,
+  /** End of its body: successor 0 is the header, 1 the exit. Ends its block. */
+  LoopEnd,
 }
 
 export const NO_CLOBBERS: readonly PReg[] = [];
@@ -54,6 +58,8 @@ export class MachInst {
   /** What AddUnless adds: fits addi. */
   amount = 0;
   symbol: string | null = null;
+  /** For Loop and LoopEnd: IR block id of the loop's header. */
+  loop = -1;
   /** TrapCode: the instruction is a check (branch to a trap stub) or traps by hardware; SITE_CALL for calls; or 0. */
   site = 0;
   constructor(
@@ -74,6 +80,10 @@ export interface MachEdge {
 export class MachBlock {
   /** Position in the final layout. */
   index = -1;
+  /** Id of the IR block it begins, -1 for blocks made later. */
+  id = -1;
+  /** Is the header of a zero-overhead loop. */
+  loopHeader = false;
   insts: MachInst[] = [];
   params: VReg[] = [];
   succs: MachEdge[] = [];

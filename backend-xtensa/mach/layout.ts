@@ -53,7 +53,7 @@ function hotFirst(blocks: readonly MachBlock[]): MachBlock[] {
 function splitEdge(block: MachBlock, k: number): MachBlock {
   const { target, args } = block.succs[k]!;
   const split = new MachBlock();
-  split.weight = Math.min(block.weight, target.weight);
+  split.weight = target.loopHeader ? block.weight : Math.min(block.weight, target.weight);
   split.insts.push(new MachInst(Pseudo.Jump, 0, block.insts[block.insts.length - 1]!.loc));
   split.succs.push({ target, args });
   block.succs[k] = { target: split, args: [] };

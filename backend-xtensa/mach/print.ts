@@ -23,6 +23,8 @@ const PSEUDO_NAMES: Readonly<Record<number, string>> = {
   [Pseudo.MoveUnless]: 'MOVE_UNLESS',
   [Pseudo.AddUnless]: 'ADD_UNLESS',
   [Pseudo.ReadBool]: 'READ_BOOL',
+  [Pseudo.Loop]: 'LOOP',
+  [Pseudo.LoopEnd]: 'LOOP_END',
 };
 
 /** Name of an instruction: the table's mnemonic, or a pseudo's name in capitals. */

@@ -6,6 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { CALL0 } from '../../backend-xtensa/abi/call0.js';
 import { compileFunction } from '../../backend-xtensa/compile-function.js';
 import { select } from '../../backend-xtensa/lower/select.js';
+import { makeHardwareLoops } from '../../backend-xtensa/mach/hardware-loops.js';
 import { layOut } from '../../backend-xtensa/mach/layout.js';
 import { formatMach } from '../../backend-xtensa/mach/print.js';
 import { formatFunction } from '../../backend-xtensa/print-function.js';
@@ -25,12 +26,14 @@ function blessed(text: string): string {
     symbols: functionSymbols(module),
     stackLimit: 'm$stack_limit',
     checkReturns: input.includes('; cfi: full'),
+    hardwareLoops: true,
     inspectAllocation: checkAllocation,
   };
   const out: string[] = [];
   for (const func of module.bodies.filter((f) => f.index !== module.initIndex)) {
     expect(verifyFunc(func, { module, machine: true }).map(({ message }) => message)).toEqual([]);
     const mach = select(func, context);
+    makeHardwareLoops(mach, new Set());
     layOut(mach);
     out.push(formatMach(mach), '--', formatFunction(compileFunction(func, context, null, 0)), '');
   }
