@@ -1,5 +1,5 @@
 // Control-flow order. Takes a function, gives its blocks in reverse postorder; knows no instruction but the terminator.
-import type { Block, Func } from '../ir/function.js';
+import { type Block, computePreds, type Func } from '../ir/function.js';
 
 /** The blocks reachable from the entry in reverse postorder, and each block's place in it. */
 export interface ControlFlow {
@@ -40,10 +40,24 @@ export function controlFlow(func: Func): ControlFlow {
 
 /** Drops blocks that cannot be reached from the entry and recomputes `preds`. True if any went. */
 export function removeUnreachable(func: Func): boolean {
-  const { number } = controlFlow(func);
-  const before = func.blocks.length;
-  func.blocks = func.blocks.filter((block) => number[block.id] !== -1);
-  for (const block of func.blocks) block.preds.length = 0;
-  for (const block of func.blocks) for (const edge of block.terminator.edges) edge.block.preds.push(block);
-  return func.blocks.length !== before;
+  const { blocks } = func;
+  const reached = new Uint8Array(func.blockCount);
+  const stack: Block[] = [func.entry];
+  reached[func.entry.id] = 1;
+  let count = 0;
+  while (stack.length > 0) {
+    const block = stack.pop()!;
+    count++;
+    const { edges } = block.terminator;
+    for (let i = 0; i < edges.length; i++) {
+      const succ = edges[i]!.block;
+      if (reached[succ.id] !== 0) continue;
+      reached[succ.id] = 1;
+      stack.push(succ);
+    }
+  }
+  const removed = count !== blocks.length;
+  if (removed) func.blocks = blocks.filter((block) => reached[block.id] !== 0);
+  computePreds(func);
+  return removed;
 }

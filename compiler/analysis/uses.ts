@@ -4,11 +4,14 @@ import type { Func } from '../ir/function.js';
 /** Uses by instruction id. */
 export function countUses(func: Func): Uint32Array {
   const uses = new Uint32Array(func.instCount);
-  for (const block of func.blocks) {
-    for (const inst of block.insts) {
-      for (const arg of inst.args) uses[arg.id]!++;
-      for (const edge of inst.edges) for (const arg of edge.args) uses[arg.id]!++;
+  const { blocks } = func;
+  for (let b = 0; b < blocks.length; b++) {
+    const { insts } = blocks[b]!;
+    for (let k = 0; k < insts.length; k++) {
+      const { args } = insts[k]!;
+      for (let i = 0; i < args.length; i++) uses[args[i]!.id]!++;
     }
+    for (const { args } of blocks[b]!.terminator.edges) for (let i = 0; i < args.length; i++) uses[args[i]!.id]!++;
   }
   return uses;
 }

@@ -3,7 +3,7 @@
 import type { ControlFlow } from './cfg.js';
 import { reads, writes } from './effects.js';
 import type { Inst } from '../ir/function.js';
-import { Op, Resource } from '../ir/ops.js';
+import { Op, OPS, Resource } from '../ir/ops.js';
 
 /** Resources of the op table, plus runtime state that lowered code reads and writes (loads and stores with imm2 = -1). */
 export const enum VersionIndex {
@@ -35,6 +35,9 @@ export function readVersions(inst: Inst): number {
   return mask === Resource.All ? ALL_BITS : mask;
 }
 
+/** 1 for ops that can write anything at all. */
+const MAY_WRITE = Uint8Array.from(OPS, (info) => (info.writes !== 0 ? 1 : 0));
+
 const UNKNOWN = 0x7fffffff;
 
 /**
@@ -46,6 +49,7 @@ export function versionsAtEntry({ order, number }: ControlFlow): Int32Array {
   const last = new Int32Array(n * VersionIndex.Count);
   for (let b = 0; b < n; b++) {
     for (const inst of order[b]!.insts) {
+      if (MAY_WRITE[inst.op] === 0) continue;
       const mask = writtenVersions(inst);
       if (mask === 0) continue;
       for (let r = 0; r < VersionIndex.Count; r++) if ((mask >> r) & 1) last[b * VersionIndex.Count + r] = inst.id + 1;

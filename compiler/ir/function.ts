@@ -123,23 +123,32 @@ export function resolve(inst: Inst): Inst {
 
 /** Rewrites all operands and edge arguments through `resolve`. */
 export function resolveUses(func: Func): void {
-  for (const block of func.blocks) {
-    for (const inst of block.insts) {
-      const { args } = inst;
-      for (let i = 0; i < args.length; i++) args[i] = resolve(args[i]!);
-      for (const edge of inst.edges) {
-        const list = edge.args;
-        for (let i = 0; i < list.length; i++) list[i] = resolve(list[i]!);
-      }
+  const { blocks } = func;
+  for (let b = 0; b < blocks.length; b++) {
+    const { insts } = blocks[b]!;
+    for (let k = 0; k < insts.length; k++) {
+      const inst = insts[k]!;
+      resolveList(inst.args);
+      if (inst.edges !== NO_EDGES) for (const edge of inst.edges) resolveList(edge.args);
     }
+  }
+}
+
+function resolveList(values: Inst[]): void {
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i]!;
+    if (value.forward !== null) values[i] = resolve(value);
   }
 }
 
 /** Recomputes `preds` of every block from the terminators' edges. */
 export function computePreds(func: Func): void {
-  for (const block of func.blocks) block.preds.length = 0;
-  for (const block of func.blocks) {
+  const { blocks } = func;
+  for (let b = 0; b < blocks.length; b++) blocks[b]!.preds.length = 0;
+  for (let b = 0; b < blocks.length; b++) {
+    const block = blocks[b]!;
     if (block.insts.length === 0) continue;
-    for (const edge of block.terminator.edges) edge.block.preds.push(block);
+    const { edges } = block.terminator;
+    for (let i = 0; i < edges.length; i++) edges[i]!.block.preds.push(block);
   }
 }

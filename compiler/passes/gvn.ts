@@ -65,7 +65,7 @@ class Numbering {
   /** Version of the resource before a store or global.set, by instruction id. */
   private readonly before: Int32Array;
   private readonly writers: (Inst | undefined)[] = [];
-  private readonly table = new ValueTable();
+  private readonly table: ValueTable;
   /** Small numbers for symbols and libcalls. */
   private readonly interned = new Map<unknown, number>();
   private nextNumber = 1;
@@ -77,6 +77,7 @@ class Numbering {
     this.cfg = controlFlow(func);
     this.tree = new DominatorTree(this.cfg);
     this.entryVersions = versionsAtEntry(this.cfg);
+    this.table = new ValueTable(func.blocks.reduce((sum, block) => sum + block.insts.length, 0));
     this.numbers = new Int32Array(func.instCount);
     this.before = new Int32Array(func.instCount);
   }

@@ -11,12 +11,20 @@ export class ValueTable {
    * versions.
    */
   readonly key = new Float64Array(KEY);
-  private keys = new Float64Array(KEY * 256);
-  private slots = new Int32Array(1024).fill(-1);
-  private next = new Int32Array(256);
+  private keys: Float64Array;
+  private slots: Int32Array;
+  private next: Int32Array;
   private count = 0;
   /** Instructions of each entry, oldest first. */
   readonly candidates: Inst[][] = [];
+
+  /** `expected` values, more or fewer. */
+  constructor(expected: number) {
+    const capacity = 2 ** (32 - Math.clz32(Math.max(expected, 16) - 1));
+    this.keys = new Float64Array(KEY * capacity);
+    this.slots = new Int32Array(capacity * 2).fill(-1);
+    this.next = new Int32Array(capacity);
+  }
 
   private hash(keys: Float64Array, at: number): number {
     let h = 0;
