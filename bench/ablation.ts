@@ -1,5 +1,5 @@
-// What each optimisation pass buys: wasm-aot with one pass left out at a time, against wasm-aot with all. Takes programs;
-// gives a table. Knows the passes by name only.
+// What passes and checks cost and buy: wasm-aot with one optimisation left out, at other levels, with more or fewer control
+// flow checks, each against wasm-aot as it is by default. Takes programs; gives tables. Knows the passes by name only.
 import type { CompileOptions } from '../backend-xtensa/compile-module.js';
 import { PASSES } from '../compiler/passes/pipeline.js';
 import { geometricMean, measureAll } from './measure-all.js';
@@ -7,13 +7,18 @@ import type { BenchProgram } from './programs.js';
 import type { Measurement } from './rivals/column.js';
 import { productColumn } from './rivals/product-column.js';
 
-export interface Ablation {
-  readonly pass: string;
-  /** Geometric means over the programs, with everything else on: figure without the pass / figure with it. */
+export interface Variant {
+  readonly title: string;
+  readonly compile: CompileOptions;
+}
+
+/** Geometric means over the programs: figure of the variant / figure of the default. */
+export interface VariantResult {
+  readonly title: string;
   readonly instructions: number;
   readonly cycles: number;
   readonly code: number;
-  /** The program that misses the pass most. */
+  /** The program with the largest ratio of instructions. */
   readonly worst: string;
   readonly worstRatio: number;
   readonly failures: readonly string[];
@@ -30,43 +35,55 @@ export function optimisations(): Map<string, readonly string[]> {
   return groups;
 }
 
-export function ablate(
+/** One variant per optimisation, and one without any. */
+export function passVariants(): Variant[] {
+  const groups = [...optimisations()];
+  const all: [string, readonly string[]] = ['(any of them)', groups.flatMap(([, names]) => names)];
+  return [...groups, all].map(([title, names]) => ({ title, compile: { without: new Set(names) } }));
+}
+
+/** Levels and control flow checks. */
+export const OPTION_VARIANTS: readonly Variant[] = [
+  { title: '-O0', compile: { level: '0' } },
+  { title: '-O1', compile: { level: '1' } },
+  { title: '-Os', compile: { level: 's' } },
+  { title: '--cfi full', compile: { cfi: 'full' } },
+  { title: '--cfi none (unsafe)', compile: { cfi: 'none' } },
+];
+
+export function compareVariants(
   programs: readonly BenchProgram[],
-  compile: CompileOptions,
+  variants: readonly Variant[],
   onProgress: (text: string) => void,
-): Ablation[] {
-  const groups: [string, readonly string[]][] = [...optimisations()];
-  groups.push(['(all of them)', groups.flatMap(([, names]) => names)]);
-  const columns = groups.map(([pass, names]) => productColumn(pass, pass, { ...compile, without: new Set(names) }));
-  const base = productColumn('all', 'all', compile);
+): VariantResult[] {
+  const base = productColumn('default', 'default', {});
+  const columns = variants.map(({ title, compile }) => productColumn(title, title, compile));
   const { programs: results, failures } = measureAll(programs, [base, ...columns], onProgress);
-  return groups.map(([pass]): Ablation => {
-    const ratio = (value: (m: Measurement) => number): [string, number][] =>
+  return variants.map(({ title }): VariantResult => {
+    const ratios = (value: (m: Measurement) => number): [string, number][] =>
       results.flatMap(({ name, measurements }): [string, number][] => {
-        const [full, less] = [measurements['all'], measurements[pass]];
-        return full === undefined || less === undefined ? [] : [[name, value(less) / value(full)]];
+        const [normal, varied] = [measurements['default'], measurements[title]];
+        return normal === undefined || varied === undefined ? [] : [[name, value(varied) / value(normal)]];
       });
-    const mean = (value: (m: Measurement) => number): number => geometricMean(ratio(value).map(([, r]) => r));
-    const [worst, worstRatio] = ratio((m) => m.instructions).reduce((a, b) => (b[1] > a[1] ? b : a), ['-', 0]);
+    const mean = (value: (m: Measurement) => number): number => geometricMean(ratios(value).map(([, ratio]) => ratio));
+    const [worst, worstRatio] = ratios((m) => m.instructions).reduce((a, b) => (b[1] > a[1] ? b : a), ['-', 0]);
     return {
-      pass,
+      title,
       instructions: mean((m) => m.instructions),
       cycles: mean((m) => m.cycles),
       code: mean((m) => m.codeBytes),
       worst,
       worstRatio,
-      failures: failures.filter((failure) => failure.includes(`, ${pass}: `)),
+      failures: failures.filter((failure) => failure.includes(`, ${title}: `)),
     };
   });
 }
 
 /** As a Markdown table. */
-export function formatAblations(ablations: readonly Ablation[]): string {
-  const rows = ablations.map(
-    ({ pass, instructions, cycles, code, worst, worstRatio }) =>
-      `| ${pass} | ${instructions.toFixed(3)} | ${cycles.toFixed(3)} | ${code.toFixed(3)} | ${worst} ${worstRatio.toFixed(2)} |`,
-  );
-  return ['| without | instructions | cycles | code bytes | hit hardest |', '|---|--:|--:|--:|---|', ...rows].join(
-    '\n',
-  );
+export function formatVariants(heading: string, results: readonly VariantResult[]): string {
+  const rows = results.map(({ title, instructions, cycles, code, worst, worstRatio }) => {
+    const means = [instructions, cycles, code].map((mean) => mean.toFixed(3));
+    return `| ${title} | ${means.join(' | ')} | ${worst} ${worstRatio.toFixed(2)} |`;
+  });
+  return [`| ${heading} | instructions | cycles | code bytes | highest |`, '|---|--:|--:|--:|---|', ...rows].join('\n');
 }

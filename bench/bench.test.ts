@@ -2,11 +2,13 @@
 // machine's tools allow.
 import { describe, expect, it } from 'vitest';
 import { buildRuntime } from '../firmware/build.js';
+import { optimisations } from './ablation.js';
 import type { BenchResult } from './measure-all.js';
 import { geometricMean, measureAll } from './measure-all.js';
 import { PROGRAMS } from './programs.js';
 import { compareBaseline, makeBaseline } from './report/baseline.js';
 import { chart } from './report/chart.js';
+import { formatResults, updateDocument } from './report/document.js';
 import { METRICS, formatSummary, formatTable } from './report/table.js';
 import { sizesOf } from './rivals/elf.js';
 import { nativeColumn } from './rivals/native-column.js';
@@ -87,6 +89,21 @@ describe('reports', () => {
     for (const name of ['one', 'two', 'three', 'geometric mean']) expect(svg).toContain(`>${name}</text>`);
     expect(svg).toContain('one, wasm-aot, all checks on: 2.00');
     expect(svg).not.toContain('NaN');
+  });
+
+  it('replaces the generated parts of a document and nothing else', () => {
+    const text = 'a\n<!-- results: generated -->old<!-- results: end -->\nb\n';
+    const updated = updateDocument(text, { results: formatResults(some) });
+    expect(updated).toMatch(/^a\n<!-- results: generated -->\n\n\| program/);
+    expect(updated).toMatch(/\| one \| 100 \| 2\.00 \| 2\.00 \| 4\.00 \| 0\.50 \| - \| - \| 2\.00 \|/);
+    expect(updated).toMatch(/<!-- results: end -->\nb\n$/);
+    expect(updateDocument(updated, { results: formatResults(some) })).toBe(updated);
+    expect(() => updateDocument(text, { other: '' })).toThrow('<!-- other: generated -->');
+  });
+
+  it('knows the passes that can be left out', () => {
+    expect(optimisations().get('gvn')).toEqual(['gvn', 'gvn-lowered']);
+    expect(optimisations().has('lower-memory')).toBe(false);
   });
 
   it('has a mean', () => {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { CompileOptions } from '../backend-xtensa/compile-module.js';
 import { buildRuntime } from '../firmware/build.js';
-import { ablate, formatAblations } from './ablation.js';
+import { OPTION_VARIANTS, compareVariants, formatVariants, optimisations, passVariants } from './ablation.js';
 import type { BenchResult } from './measure-all.js';
 import { measureAll } from './measure-all.js';
 import { PROGRAMS } from './programs.js';
@@ -12,7 +12,7 @@ import type { BenchProgram } from './programs.js';
 import type { Baseline } from './report/baseline.js';
 import { PRODUCT, compareBaseline, makeBaseline } from './report/baseline.js';
 import { chart } from './report/chart.js';
-import { updateDocument } from './report/document.js';
+import { formatResults, updateDocument } from './report/document.js';
 import { METRICS, formatSummary, formatTable } from './report/table.js';
 import type { Column } from './rivals/column.js';
 import { nativeColumn } from './rivals/native-column.js';
@@ -26,7 +26,7 @@ const USAGE = `npm run bench -- [options]
   -O, --level LEVEL     optimisation level of wasm-aot: 0, 1, 2 (default) or s
   --cfi MODE            none, forward (default) or full
   --without PASS[,PASS] another column: wasm-aot without these passes
-  --ablate              what each pass buys: wasm-aot with one left out at a time
+  --ablate              what each pass buys (left out one at a time), what levels and checks cost
   --document            run all of that and write the tables of docs/performance.md and the chart
   --json                all measurements as JSON
   --chart               also write docs/benchmark.svg
@@ -41,7 +41,6 @@ const CHART = join(ROOT, 'docs', 'benchmark.svg');
 interface Arguments {
   readonly programs: readonly BenchProgram[];
   readonly columns: readonly Column[];
-  readonly compile: CompileOptions;
   readonly ablate: boolean;
   readonly document: boolean;
   readonly json: boolean;
@@ -73,6 +72,10 @@ function parse(argv: readonly string[]): Arguments | undefined {
   if (values.help) return undefined;
   if (!['0', '1', '2', 's'].includes(values.level)) throw new UsageError(`no level ${values.level}`);
   if (!['none', 'forward', 'full'].includes(values.cfi)) throw new UsageError(`no cfi mode ${values.cfi}`);
+  const passes = new Set([...optimisations().values()].flat());
+  for (const name of values.without?.split(',') ?? []) {
+    if (!passes.has(name)) throw new UsageError(`no optimisation ${name}; there are ${[...passes].join(', ')}`);
+  }
   const compile = { level: values.level, cfi: values.cfi } as CompileOptions;
   const all = columnsFor(compile, values.without?.split(','));
   const verdictOnly = values.check || values.update;
@@ -80,7 +83,6 @@ function parse(argv: readonly string[]): Arguments | undefined {
   return {
     programs: select(PROGRAMS, ({ name }) => name, values.only?.split(','), 'program'),
     columns: select(all, ({ id }) => id, wanted, 'column'),
-    compile,
     ablate: values.ablate,
     document: values.document,
     json: values.json,
@@ -137,10 +139,12 @@ async function main(): Promise<number> {
   }
   await buildRuntime();
   if (wanted.ablate) {
-    const ablations = ablate(wanted.programs, wanted.compile, progress);
+    const passes = compareVariants(wanted.programs, passVariants(), progress);
+    const options = compareVariants(wanted.programs, OPTION_VARIANTS, progress);
     progress('');
-    console.log(wanted.json ? JSON.stringify(ablations, null, 2) : formatAblations(ablations));
-    const failures = ablations.flatMap((ablation) => ablation.failures);
+    if (wanted.json) console.log(JSON.stringify({ passes, options }, null, 2));
+    else console.log(`${formatVariants('without', passes)}\n\n${formatVariants('option', options)}`);
+    const failures = [...passes, ...options].flatMap((variant) => variant.failures);
     for (const failure of failures) console.error(failure);
     return failures.length > 0 ? 1 : 0;
   }
@@ -159,8 +163,12 @@ async function main(): Promise<number> {
     console.error(`wrote ${CHART}`);
   }
   if (wanted.document) {
-    const ablations = ablate(wanted.programs, wanted.compile, progress);
-    writeFileSync(DOCUMENT, updateDocument(readFileSync(DOCUMENT, 'utf8'), result, ablations));
+    const sections = {
+      results: formatResults(result),
+      passes: formatVariants('without', compareVariants(wanted.programs, passVariants(), progress)),
+      options: formatVariants('option', compareVariants(wanted.programs, OPTION_VARIANTS, progress)),
+    };
+    writeFileSync(DOCUMENT, updateDocument(readFileSync(DOCUMENT, 'utf8'), sections));
     console.error(`wrote ${DOCUMENT}`);
   }
   if (wanted.update) {

@@ -1,7 +1,5 @@
-// The generated parts of docs/performance.md: results and ablations as Markdown between markers. Takes measurements and
-// the old text; gives the new text. What stands outside the markers is written by people and kept.
-import type { Ablation } from '../ablation.js';
-import { formatAblations } from '../ablation.js';
+// The generated parts of docs/performance.md: Markdown between markers. Takes measurements and the old text; gives the new
+// text. What stands outside the markers is written by people and kept.
 import type { BenchResult, ProgramResult } from '../measure-all.js';
 import { geometricMean } from '../measure-all.js';
 import type { Measurement } from '../rivals/column.js';
@@ -42,7 +40,8 @@ const COLUMNS: readonly (readonly [string, Cell])[] = [
   ],
 ];
 
-function results(result: BenchResult): string {
+/** Every program against native code, as a Markdown table. */
+export function formatResults(result: BenchResult): string {
   const text = (value: number | undefined): string =>
     value === undefined || Number.isNaN(value) ? '-' : value.toFixed(2);
   const rows = result.programs.map((program) => {
@@ -64,9 +63,9 @@ function results(result: BenchResult): string {
   ].join('\n');
 }
 
-/** @throws Error when the text lacks a pair of markers */
-export function updateDocument(text: string, result: BenchResult, ablations: readonly Ablation[]): string {
-  return replaceSection(replaceSection(text, 'results', results(result)), 'ablations', formatAblations(ablations));
+/** Replaces the named sections. @throws Error when the text lacks a pair of markers */
+export function updateDocument(text: string, sections: Readonly<Record<string, string>>): string {
+  return Object.entries(sections).reduce((old, [name, content]) => replaceSection(old, name, content), text);
 }
 
 function replaceSection(text: string, name: string, content: string): string {
