@@ -5,7 +5,9 @@ import { MachBlock, MachInst, Pseudo, type MachFunction } from './inst.js';
 const COLD = 0.1;
 
 export function layOut(mach: MachFunction): void {
-  const { blocks } = mach;
+  // Selection has folded branches on constants: what only they led to is gone.
+  const reached = reachable(mach);
+  const blocks = mach.blocks.filter((block) => reached.has(block));
   const predCount = new Map<MachBlock, number>();
   for (const block of blocks) {
     for (const { target } of block.succs) predCount.set(target, (predCount.get(target) ?? 0) + 1);
@@ -42,6 +44,19 @@ export function layOut(mach: MachFunction): void {
     block.preds.length = 0;
   });
   for (const block of order) for (const { target } of block.succs) target.preds.push(block);
+}
+
+function reachable({ blocks }: MachFunction): Set<MachBlock> {
+  const reached = new Set([blocks[0]!]);
+  const work = [blocks[0]!];
+  for (let block = work.pop(); block !== undefined; block = work.pop()) {
+    for (const { target } of block.succs) {
+      if (reached.has(target)) continue;
+      reached.add(target);
+      work.push(target);
+    }
+  }
+  return reached;
 }
 
 function hotFirst(blocks: readonly MachBlock[]): MachBlock[] {
