@@ -4,9 +4,11 @@
 // The stages, each in a file of its own:
 //   problem.ts        flat arrays and program positions
 //   liveness.ts       live range segments with holes and use records
+//   spill-plan.ts     which values are in registers where, if not all can be; pieces.ts cuts ranges accordingly
 //   coalesce.ts       bundles of values that want one register
-//   assign.ts         densest bundle first, with eviction; split.ts cuts those that find no register
+//   assign.ts         largest bundle first, with eviction by density; split.ts cuts those that find no register
 //   resolve.ts        operand locations, moves, spill slots; parallel-move.ts puts moves into sequence
+//   tidy-moves.ts     drops moves of values that are there already
 // checker.ts proves a result right by itself, and runs on everything in the tests.
 import type { Allocate, Move, PReg, RegallocInput, RegallocOutput } from './api.js';
 import { isSlot } from './api.js';
@@ -17,6 +19,7 @@ import { computeLiveness } from './liveness.js';
 import { Occupancy } from './occupancy.js';
 import { flatten, type Problem } from './problem.js';
 import { Resolver } from './resolve.js';
+import { tidyMoves } from './tidy-moves.js';
 import { resetScratch, u8 } from './scratch.js';
 import { planSpills } from './spill-plan.js';
 
@@ -61,6 +64,7 @@ export const allocate: Allocate = (input: RegallocInput): RegallocOutput => {
   assigner.run();
   const resolver = new Resolver(p, live, joined, set, occupancy);
   resolver.run();
+  tidyMoves(p, resolver.locations, resolver.movesBefore, resolver.skipped, resolver.frame.count);
   return {
     locations: resolver.locations,
     movesBefore: resolver.movesBefore,

@@ -1,6 +1,7 @@
 // Takes bundles, gives each a register or memory. A priority allocator with eviction and splitting, in the line of
-// Chow & Hennessy's priority-based colouring (TOPLAS 1990), LLVM's greedy allocator and regalloc2: the densest bundle
-// first; one that finds no free register may throw out less dense ones; one that cannot is split (split.ts).
+// Chow & Hennessy's priority-based colouring (TOPLAS 1990), LLVM's greedy allocator and regalloc2: the largest bundle
+// first, so that the small ones fill the gaps between; one that finds no free register may throw out others of lower
+// cost per position; one that cannot is split (split.ts).
 // Knows no instruction.
 import { InternalError } from '../../compiler/diagnostics.js';
 import type { RegisterClass } from './api.js';
