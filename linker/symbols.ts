@@ -3,6 +3,7 @@
 import type { ObjectInfo } from '../compiler/abi/object-info.js';
 import { exportSymbol } from '../compiler/abi/symbols.js';
 import { externTypeMatches } from '../compiler/abi/extern-type.js';
+import { WASI_MODULE, WASI_SIGNATURES } from '../compiler/abi/wasi.js';
 import { DiagnosticError } from '../compiler/diagnostics.js';
 import type { InputObject, InputSection, InputSymbol, SymbolType } from './object.js';
 
@@ -174,29 +175,47 @@ function describe(wanted: ObjectInfo['imports'][number]): string {
   return `${wanted.kind} "${wanted.module}"."${wanted.name}"${signature}`;
 }
 
+interface Given {
+  readonly owner: string;
+  readonly kind: string;
+  readonly signature?: string;
+  readonly type?: string;
+}
+
+/** The runtime's WASI functions are C: their signatures are known from the standard. */
+function hostFunction({ module, name }: ObjectInfo['imports'][number]): Given | undefined {
+  const signature = module === WASI_MODULE ? WASI_SIGNATURES.get(name) : undefined;
+  return signature === undefined ? undefined : { owner: 'WASI preview 1', kind: 'func', signature };
+}
+
 /**
- * Compares each import with the export it was bound to, where both sides are compiled modules.
+ * Compares each import with what it was bound to: an export of a compiled module, or a function of WASI.
  * @throws DiagnosticError W401 for what nobody provides, used or not; W402 for what has another type
  */
 export function checkImports(objects: readonly InputObject[], isDefined: (symbol: string) => boolean): void {
-  interface Given {
-    readonly owner: string;
-    readonly kind: string;
-    readonly signature?: string;
-    readonly type?: string;
-  }
   const exported = new Map<string, Given>();
   for (const { name, info } of objects) {
     for (const entry of info?.exports ?? []) exported.set(entry.symbol, { owner: name, ...entry });
   }
+  const aliases = reexports(objects);
+  const find = (symbol: string): Given | undefined => {
+    let name: string | undefined = symbol;
+    for (let links = 0; name !== undefined && links <= aliases.size; links++) {
+      const given = exported.get(name);
+      if (given !== undefined) return given;
+      name = aliases.get(name);
+    }
+    return undefined;
+  };
   for (const { name, info } of objects) {
     for (const wanted of info?.imports ?? []) {
-      const given = exported.get(wanted.symbol);
-      if (given === undefined) {
-        // The runtime's host functions say nothing of their types.
-        if (wanted.kind === 'func' && isDefined(wanted.symbol)) continue;
+      const provided = find(wanted.symbol);
+      // Other host functions of the runtime say nothing of their types.
+      const isHost = provided === undefined && wanted.kind === 'func' && isDefined(wanted.symbol);
+      const given = isHost ? hostFunction(wanted) : provided;
+      if (given === undefined && isHost) continue;
+      if (given === undefined)
         throw new DiagnosticError('W401', `nothing provides ${describe(wanted)} imported by ${name}`);
-      }
       if (given.kind === wanted.kind) {
         if (wanted.kind === 'func') {
           if (given.signature === wanted.signature) continue;

@@ -76,6 +76,19 @@ beforeAll(async () => {
     'wrong',
     '(module (import "lib" "twice" (func (param i64) (result i32))) (func (export "f") (drop (call 0 (i64.const 2)))))',
   );
+  write('exit64', '(module (import "wasi_snapshot_preview1" "proc_exit" (func (param i64))))');
+  write(
+    'owner',
+    '(module (memory (export "mem") 1) (data (i32.const 8) "\\2a") (global (export "g") i32 (i32.const 5)))',
+  );
+  write(
+    'middle',
+    '(module (import "owner" "mem" (memory 1)) (import "owner" "g" (global i32)) (export "m" (memory 0)) (export "h" (global 0)))',
+  );
+  write(
+    'user',
+    '(module (import "middle" "m" (memory 1)) (import "middle" "h" (global i32)) (func (export "sum") (result i32) (i32.add (i32.load (i32.const 8)) (global.get 0))))',
+  );
   write('trapping', '(module (func $deep unreachable) (func (export "_start") (call $deep)))');
   write('large', '(module (memory 20) (func (export "f") (result i32) (memory.size)))');
   client = new CliClient(folder);
@@ -160,6 +173,11 @@ describe('run', () => {
   it('links several modules', async () => {
     const run = await cli('run', 'app.wasm', 'lib.wasm', '--invoke', 'four');
     expect(run).toEqual({ code: 0, stdout: 'i32:4\n', stderr: '' });
+  });
+
+  it('follows what a module exports again', async () => {
+    const run = await cli('run', 'user.wasm', 'middle.wasm', 'owner.wasm', '--invoke', 'sum');
+    expect(run).toEqual({ code: 0, stdout: 'i32:47\n', stderr: '' });
   });
 
   it('gives JSON', async () => {
@@ -301,6 +319,7 @@ describe('bad input', () => {
   it('names missing and incompatible imports', async () => {
     expect(await refuses('W401', 'build', 'needs.wasm', '-o', 'never.bin')).toContain('"env"."missing"');
     expect(await refuses('W402', 'build', 'lib.wasm', 'wrong.wasm', '-o', 'never.bin')).toContain('"lib"."twice"');
+    expect(await refuses('W402', 'run', 'exit64.wasm')).toContain('"wasi_snapshot_preview1"."proc_exit" (I:)');
   });
 
   it('knows exports and their arguments', async () => {
