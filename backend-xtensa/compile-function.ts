@@ -1,5 +1,6 @@
 // One function through the backend: lowered IR in, CompiledFunction out. Knows the order of the stages and hands each
 // stage's result on; no instruction and no object format.
+import { InternalError } from '../compiler/diagnostics.js';
 import type { Func } from '../compiler/ir/function.js';
 import type { Abi } from './abi/abi.js';
 import type { CompiledFunction } from './compiled.js';
@@ -10,6 +11,7 @@ import { select } from './lower/select.js';
 import { SITE_CALL } from '../compiler/abi/traps.js';
 import { LoopConflict, makeHardwareLoops } from './mach/hardware-loops.js';
 import { layOut } from './mach/layout.js';
+import { sinkInstructions } from './mach/sink.js';
 import { MachRegallocInput } from './mach/regalloc-input.js';
 import { allocate } from './regalloc/allocate.js';
 import type { RegallocInput, RegallocOutput, RegallocStats } from './regalloc/api.js';
@@ -42,8 +44,11 @@ export function compileFunction(
     try {
       return attempt(func, context, signature, bodyOffset, skip);
     } catch (error) {
-      if (!(error instanceof LoopConflict) || skip.has(error.header)) throw error;
-      skip.add(error.header);
+      if (!(error instanceof LoopConflict)) throw error;
+      for (const header of error.headers) {
+        if (skip.has(header)) throw new InternalError(`loop at block ${header} is in conflict without being one`);
+        skip.add(header);
+      }
     }
   }
 }
@@ -59,6 +64,7 @@ function attempt(
   const mach = select(func, context);
   if (context.hardwareLoops) makeHardwareLoops(mach, skip);
   layOut(mach);
+  sinkInstructions(mach);
   const input = new MachRegallocInput(mach, context.abi);
   const allocation = allocate(input);
   context.inspectAllocation?.(input, allocation);

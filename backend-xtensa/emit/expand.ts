@@ -38,6 +38,8 @@ class Expander {
   private readonly forward: (MachBlock | null)[];
   private regs: readonly Location[] = [];
   /** Label of LEND by loop. */
+  /** Loops that need another try without LOOP; what is emitted from there on is thrown away. */
+  private readonly loopConflicts = new Set<number>();
   private readonly loopEnds = new Map<number, number>();
 
   constructor(
@@ -74,6 +76,7 @@ class Expander {
         else this.inst(inst, block);
       }
     }
+    if (this.loopConflicts.size > 0) throw new LoopConflict(this.loopConflicts);
     return out;
   }
 
@@ -162,7 +165,7 @@ class Expander {
   private loopStart(inst: MachInst, block: MachBlock, next: MachBlock | undefined): void {
     const header = block.succs[0]!.target;
     const jump = this.input.blockEnd(block.index) - 1;
-    if (header !== next || this.allocation.movesBefore.has(jump)) throw new LoopConflict(inst.loop);
+    if (header !== next || this.allocation.movesBefore.has(jump)) this.loopConflicts.add(inst.loop);
     const label = this.out.newLabel();
     this.loopEnds.set(inst.loop, label);
     this.out.loop(this.reg(0), label, inst.loop);
@@ -173,7 +176,10 @@ class Expander {
     const { out } = this;
     const label = this.loopEnds.get(inst.loop);
     const header = this.resolve(block.succs[0]!.target);
-    if (label === undefined || header.id !== inst.loop) throw new LoopConflict(inst.loop);
+    if (label === undefined || header.id !== inst.loop) {
+      this.loopConflicts.add(inst.loop);
+      return;
+    }
     // A branch to LEND itself would leave the loop instead of going back.
     if (out.atLabel) out.inst(Op.NOP_N);
     out.bindLoopEnd(label);

@@ -114,6 +114,7 @@ function growForms(
 ): boolean {
   const { count, kind, op, ref, labels } = buffer;
   let grew = false;
+  const far = new Set<number>();
   for (let i = 0; i < count; i++) {
     const k = kind[i]!;
     if (k === ItemKind.Branch || k === ItemKind.Check) {
@@ -136,10 +137,11 @@ function growForms(
       grew = true;
     } else if (k === ItemKind.Loop) {
       const distance = offsets[labels[ref[i]!]!]! - offsets[i]!;
-      if (distance < LOOP_MINIMUM || distance > LOOP_MAXIMUM) throw new LoopConflict(buffer.operands[4 * i + 1]!);
+      if (distance < LOOP_MINIMUM || distance > LOOP_MAXIMUM) far.add(buffer.operands[4 * i + 1]!);
     } else if (k === ItemKind.Jump) {
       checkJump(offsets[labels[ref[i]!]!]! - offsets[i]!);
     }
   }
+  if (far.size > 0) throw new LoopConflict(far);
   return grew;
 }

@@ -1,11 +1,11 @@
 // Selection rules of calls: arguments and results as words in the ABI's registers and the argument buffer. Knows the
 // ABI table only as data; no frame and no stack (there are no stack arguments).
-import type { LibCall } from '../../compiler/abi/libcalls.js';
+import { LIBCALLS, type LibCall } from '../../compiler/abi/libcalls.js';
 import { ARGUMENT_BUFFER_WORDS } from '../../compiler/abi/layout.js';
 import { ARGUMENT_BUFFER_SYMBOL } from '../../compiler/abi/symbols.js';
 import { SITE_CALL } from '../../compiler/abi/traps.js';
 import { InternalError } from '../../compiler/diagnostics.js';
-import { Op as Ir } from '../../compiler/ir/ops.js';
+import { Op as Ir, OPS } from '../../compiler/ir/ops.js';
 import type { Inst } from '../../compiler/ir/function.js';
 import { Type } from '../../compiler/ir/types.js';
 import { Op } from '../isa/table.js';
@@ -91,8 +91,41 @@ function finishCall(lo: Lowering, inst: Inst, call: MachInst): void {
   takeResults(lo, call, resultsOf(lo, inst), lo.abi.results);
 }
 
-function directCall(lo: Lowering, inst: Inst, symbol: string): void {
-  const uses = passWords(lo, inst.args, 0, lo.abi.arguments);
+/** Runtime functions of two operands that may change places at no cost; the sum is quicker with its larger operand first. */
+const COMMUTATIVE: ReadonlySet<LibCall> = new Set<LibCall>([
+  LIBCALLS.f64Mul,
+  LIBCALLS.f64Min,
+  LIBCALLS.f64Max,
+  LIBCALLS.f64Eq,
+  LIBCALLS.f64Ne,
+  LIBCALLS.f32Min,
+  LIBCALLS.f32Max,
+]);
+
+/** An operand that the call before has just left in the result registers comes first: it is where it is wanted. */
+const libCall: Rule = (lo, inst) => {
+  const call = inst.aux as LibCall;
+  let { args } = inst;
+  const half = args.length >> 1;
+  if (COMMUTATIVE.has(call) && isLastResult(lo, args[half]!) && !isLastResult(lo, args[0]!)) {
+    args = [...args.slice(half), ...args.slice(0, half)];
+  }
+  directCall(lo, inst, call.symbol, args);
+};
+
+/** The value is a result of the nearest call before the instruction being lowered. */
+function isLastResult(lo: Lowering, value: Inst): boolean {
+  const source = value.op === Ir.Proj ? value.args[0]! : value;
+  if (source.block !== lo.block || OPS[source.op]!.effect !== 'call') return false;
+  for (let i = lo.position - 1; i >= 0; i--) {
+    const inst = lo.block.insts[i]!;
+    if (OPS[inst.op]!.effect === 'call') return inst === source;
+  }
+  return false;
+}
+
+function directCall(lo: Lowering, inst: Inst, symbol: string, args: readonly Inst[] = inst.args): void {
+  const uses = passWords(lo, args, 0, lo.abi.arguments);
   const call = lo.emit(Pseudo.Call, uses);
   call.symbol = symbol;
   lo.mach.callees.add(symbol);
@@ -137,7 +170,7 @@ export function lowerParameters(lo: Lowering, params: readonly Inst[]): void {
 
 export const CALL_RULES: Rules = {
   [Ir.Call]: (lo, inst) => directCall(lo, inst, lo.symbols[inst.imm]!),
-  [Ir.LibCall]: (lo, inst) => directCall(lo, inst, (inst.aux as LibCall).symbol),
+  [Ir.LibCall]: libCall,
   [Ir.CallRef]: callRef,
   // Taken with the call before it.
   [Ir.Proj]: () => undefined,

@@ -18,10 +18,10 @@ import { OperandKind, type VReg } from '../regalloc/api.js';
 import { RegClass } from '../abi/abi.js';
 import { MachBlock, MachInst, Pseudo, def, use, type MachFunction } from './inst.js';
 
-/** The loop with this header cannot be a zero-overhead loop after all. */
+/** The loops with these headers (IR block ids) cannot be zero-overhead loops after all. */
 export class LoopConflict extends Error {
-  constructor(readonly header: number) {
-    super(`loop at block ${header} cannot be a hardware loop`);
+  constructor(readonly headers: ReadonlySet<number>) {
+    super(`loops at blocks ${[...headers].join(', ')} cannot be hardware loops`);
   }
 }
 
