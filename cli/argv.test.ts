@@ -1,3 +1,4 @@
+// Command lines before yargs sees them.
 import { describe, expect, it } from 'vitest';
 import { normaliseArguments, restoreStandardStreams } from './argv.js';
 

@@ -1,3 +1,4 @@
+// Wasm values as text: what is accepted, what is refused, how results are printed.
 import { describe, expect, it } from 'vitest';
 import { DiagnosticError } from '../compiler/diagnostics.js';
 import { formatResults, parseArguments } from './values.js';

@@ -1,3 +1,4 @@
+// Small hand-made objects linked whole and into slots: addresses, bytes at them, and every diagnostic of the linker.
 import { describe, expect, it } from 'vitest';
 import { ESP32, ESP32_LARGE } from '../compiler/abi/boards.js';
 import type { ObjectInfo } from '../compiler/abi/object-info.js';

@@ -1,3 +1,4 @@
+// What is trimmed, what is not, and what a limit does, on modules made from WAT.
 import { describe, expect, it } from 'vitest';
 import wabtModule from 'wabt';
 import { frontend } from '../compiler/driver.js';

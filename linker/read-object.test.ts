@@ -1,3 +1,4 @@
+// The object reader on a valid object, and on every way to damage one: a W701 each, nothing else.
 import { describe, expect, it } from 'vitest';
 import { DiagnosticError } from '../compiler/diagnostics.js';
 import { R_XTENSA } from './elf-constants.js';

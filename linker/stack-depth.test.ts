@@ -1,3 +1,4 @@
+// Stack depths over hand-made call graphs.
 import { describe, expect, it } from 'vitest';
 import type { ObjectInfo } from '../compiler/abi/object-info.js';
 import { stackDepths } from './stack-depth.js';

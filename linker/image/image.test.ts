@@ -1,3 +1,4 @@
+// Flash images written, read back, and damaged byte by byte.
 import { describe, expect, it } from 'vitest';
 import { ESP32 } from '../../compiler/abi/boards.js';
 import { DiagnosticError } from '../../compiler/diagnostics.js';

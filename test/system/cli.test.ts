@@ -1,3 +1,4 @@
+// The CLI from outside: every command, its output, its exit codes, and every kind of bad input.
 import {
   existsSync,
   ftruncateSync,
