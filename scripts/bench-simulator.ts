@@ -6,22 +6,10 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { BoardDescription } from '../compiler/abi/boards.js';
-import { ESP32 } from '../compiler/abi/boards.js';
 import { readElf } from '../simulator/load/elf.js';
 import { Machine } from '../simulator/machine.js';
+import { QEMU_RESET_VECTOR, QEMU_SIM_BOARD } from '../simulator/profiles.js';
 import { semihosting } from '../simulator/simcall.js';
-
-/** RAM where QEMU's `sim` machine has it. */
-const SIM_BOARD: BoardDescription = {
-  ...ESP32,
-  name: 'sim',
-  regions: [
-    { name: 'RAM', base: 0, size: 0x400000, kind: 'ram', executable: true, wordOnly: false },
-    { name: 'RESET', base: 0xfe000000, size: 0x2000, kind: 'ram', executable: true, wordOnly: false },
-  ],
-};
-const RESET_VECTOR = 0xfe000000;
 
 const here = join(dirname(fileURLToPath(import.meta.url)), 'bench-simulator');
 
@@ -42,12 +30,12 @@ function build(rounds: number, output: string): boolean {
 function simulate(elf: string, translate: boolean): { instructions: number; seconds: number; output: string } {
   let output = '';
   const machine = new Machine({
-    board: SIM_BOARD,
+    board: QEMU_SIM_BOARD,
     translate,
     onSimcall: semihosting((bytes) => (output += new TextDecoder().decode(bytes))),
   });
   for (const segment of readElf(readFileSync(elf)).segments) machine.writeMemory(segment.address, segment.data);
-  machine.pc = RESET_VECTOR;
+  machine.pc = QEMU_RESET_VECTOR;
   const start = performance.now();
   const stop = machine.run();
   if (stop.reason !== 'exit') throw new Error(`${stop.reason}: ${stop.message}\n${machine.describe()}`);

@@ -1,6 +1,9 @@
 // Simulated CPU configurations as data: which parts of the instruction set exist, and whether unaligned accesses work.
-// Knows no semantics.
+// And the memory of QEMU's `sim` machine, to run
+// the same programs on. Knows no semantics.
 
+import type { BoardDescription } from '../compiler/abi/boards.js';
+import { ESP32 } from '../compiler/abi/boards.js';
 import type { IsaFeature } from '../backend-xtensa/isa/types.js';
 
 export interface CpuProfile {
@@ -52,3 +55,17 @@ export const CPU_PROFILES: ReadonlyMap<string, CpuProfile> = new Map([
   [ESP32_CPU.name, ESP32_CPU],
   [DE233_FPU_CPU.name, DE233_FPU_CPU],
 ]);
+
+/** Where QEMU's `sim` machine with that CPU starts. */
+export const QEMU_RESET_VECTOR = 0xfe000000;
+
+/** RAM of QEMU's `sim` machine as far as our programs use it; its MMU maps every address to itself after reset. */
+export const QEMU_SIM_BOARD: BoardDescription = {
+  ...ESP32,
+  name: 'qemu-sim',
+  description: "RAM as in QEMU's sim machine, no peripherals; for comparing",
+  regions: [
+    { name: 'RAM', base: 0, size: 0x800000, kind: 'ram', executable: true, wordOnly: false },
+    { name: 'RESET', base: QEMU_RESET_VECTOR, size: 0x2000, kind: 'ram', executable: true, wordOnly: false },
+  ],
+};
