@@ -61,8 +61,13 @@ function covering(a: Arc, b: Arc): Arc | null {
   return { start: a.start, length, stride: gcd(gcd(a.stride, b.stride), distance) };
 }
 
-export function contains(outer: Arc, inner: Arc): boolean {
-  return sameArc(hull(outer, inner), outer);
+/** True if every member of `inner` is one of `outer`. */
+export function within(inner: Arc, outer: Arc): boolean {
+  if (isFull(outer) || sameArc(inner, outer)) return true;
+  const distance = (inner.start - outer.start) >>> 0;
+  if (distance + inner.length > outer.length) return false;
+  if (outer.stride === 0) return inner.length === 0;
+  return distance % outer.stride === 0 && inner.stride % outer.stride === 0;
 }
 
 /** A superset of the common members, null if there are none. Exact if the common members are one piece. */

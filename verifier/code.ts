@@ -31,8 +31,13 @@ export interface Code {
   readonly blocks: readonly Block[];
   /** Block that begins with an instruction, or -1. */
   readonly blockOf: Int32Array;
-  /** For the first instruction after a zero-overhead loop's body: that body's first instruction. */
-  readonly loopBack: ReadonlyMap<number, number>;
+  /** For the first instruction after zero-overhead loops' bodies: those bodies' first instructions. */
+  readonly loopBack: ReadonlyMap<number, readonly number[]>;
+  /**
+   * First instructions of those loops' bodies that count reliably: entered only by their loop instruction, without calls
+   * (which may use the loop registers) and other loop instructions inside.
+   */
+  readonly simpleLoops: ReadonlySet<number>;
 }
 
 const ALLOWED: ReadonlySet<IsaFeature> = new Set<IsaFeature>([
@@ -118,7 +123,7 @@ function divide(
 ): Code {
   const leader = new Uint8Array(instructions.length);
   leader[0] = 1;
-  const loopBack = new Map<number, number>();
+  const loopBack = new Map<number, number[]>();
   const mark = (address: number): void => {
     const offset = address - func.start;
     if (offset >= 0 && offset < func.size && at[offset]! >= 0) leader[at[offset]!] = 1;
@@ -130,7 +135,8 @@ function divide(
     if (flow === 'branch' || flow === 'jump' || flow === 'loop') mark(targetOf(inst, addresses[i]! >>> 0));
     if (flow === 'loop') {
       const end = targetOf(inst, addresses[i]! >>> 0) - func.start;
-      if (end > 0 && end < func.size && at[end]! >= 0) loopBack.set(at[end]!, i + 1);
+      if (end > 0 && end < func.size && at[end]! >= 0)
+        loopBack.set(at[end]!, [...(loopBack.get(at[end]!) ?? []), i + 1]);
     }
     if (flow !== 'call' && flow !== 'callreg' && i + 1 < instructions.length) leader[i + 1] = 1;
   }
@@ -149,5 +155,44 @@ function divide(
       blocks[blocks.length - 1]!.end = i + 1;
     }
   }
-  return { func, instructions, addresses, at, blocks, blockOf, loopBack };
+  const simpleLoops = findSimpleLoops(func, instructions, addresses, at, loopBack, image);
+  return { func, instructions, addresses, at, blocks, blockOf, loopBack, simpleLoops };
+}
+
+function findSimpleLoops(
+  func: ModuleFunction,
+  instructions: readonly DecodedInstruction[],
+  addresses: Int32Array,
+  at: Int32Array,
+  loopBack: ReadonlyMap<number, readonly number[]>,
+  image: Image,
+): Set<number> {
+  const simple = new Set<number>();
+  if (loopBack.size === 0) return simple;
+  const bodies = [...loopBack].flatMap(([end, firsts]) => firsts.map((first) => ({ first, end })));
+  /** Bodies whose loop instruction is not the only way in. */
+  const entered = new Set<number>();
+  const jumpTo = (from: number, address: number): void => {
+    const offset = address - func.start;
+    const target = offset >= 0 && offset < func.size ? at[offset]! : -1;
+    for (const { first, end } of bodies)
+      if (target >= first && target < end && (from < first || from >= end || target === first)) entered.add(first);
+  };
+  for (let i = 0; i < instructions.length; i++) {
+    const { flow } = instructions[i]!.row;
+    if (flow === 'branch' || flow === 'jump') jumpTo(i, targetOf(instructions[i]!, addresses[i]! >>> 0));
+  }
+  for (let address = func.poolStart & ~3; address + 4 <= func.start; address += 4) {
+    const word = image.word(address);
+    if (word !== null) jumpTo(-1, word);
+  }
+  for (const { first, end } of bodies) {
+    let plain = first < end && !entered.has(first);
+    for (let i = first; i < end && plain; i++) {
+      const { flow } = instructions[i]!.row;
+      plain = flow !== 'call' && flow !== 'callreg' && flow !== 'loop' && flow !== 'jumpreg';
+    }
+    if (plain) simple.add(first);
+  }
+  return simple;
 }

@@ -2,17 +2,23 @@
 // instruction once more and collects what cannot be accepted. Knows no particular instruction beyond its row.
 import { Op } from '../backend-xtensa/isa/table.js';
 import { access } from './accesses.js';
+import { high, low } from './arc.js';
 import { ARITHMETIC } from './arithmetic.js';
 import { decodeFunction, targetOf, type Code, type Violation } from './code.js';
 import type { Image, ModuleFunction } from './image.js';
 import type { ReferenceFlow } from './references.js';
-import { NOTHING, join, sameState, State } from './state.js';
+import { NOTHING, join, sameState, State, implies, weaken, type Arrival, type HardwareLoop } from './state.js';
 import { call, jumpRegister, leave, refine, tailCall } from './transfers.js';
 import { Walk, type VerifyOptions } from './walk.js';
 import { functionCallee } from './references.js';
 
 /** Visits of one block after which the function is given up; widening ends every loop long before. */
 const MAX_VISITS = 400;
+/** Rounds without widening after the states have settled. */
+const DESCENTS = 2;
+/** Rounds of dropping what is not proved; in the first ones weaker facts take its place. */
+const MAX_WEAKENINGS = 40;
+const ADOPTIONS = 4;
 
 /** @returns what cannot be accepted, in address order; empty if the function is proved */
 export function verifyFunction(
@@ -27,15 +33,19 @@ export function verifyFunction(
   return new FunctionVerifier(walk).run();
 }
 
-export class FunctionVerifier {
+class FunctionVerifier {
   private readonly code: Code;
   /** States on the edges into each block, by source block and outcome. */
-  private readonly incoming: Map<number, State>[];
-  private readonly before: (State | null)[];
+  private incoming: Map<number, State>[];
+  private before: (State | null)[];
   private readonly visits: Int32Array;
   private readonly order: Int32Array;
+  private readonly byPosition: Int32Array;
   private readonly pending: Uint8Array;
+  /** By block that begins the body of a zero-overhead loop: most times it goes round. */
+  private readonly rounds = new Map<number, number>();
   private firstPending = 0;
+  /** Number of the block being looked at's first outgoing edge. */
   private edge = 0;
 
   constructor(private readonly walk: Walk) {
@@ -46,42 +56,101 @@ export class FunctionVerifier {
     this.visits = new Int32Array(code.blocks.length);
     this.pending = new Uint8Array(code.blocks.length);
     this.order = positions(code, walk.image);
+    this.byPosition = new Int32Array(code.blocks.length);
+    this.order.forEach((position, block) => (this.byPosition[position] = block));
   }
 
   run(): Violation[] {
-    const { walk, code, pending } = this;
-    const byPosition = new Int32Array(code.blocks.length);
-    this.order.forEach((position, block) => (byPosition[position] = block));
-    const entry = walk.entryState();
-    const callee = functionCallee(code.func);
-    for (let k = 0; k < 6; k++)
-      entry.facts.set(entry.symbols[2 + k]!, { ...NOTHING, origins: [`param ${callee} ${k}`] });
-    this.arrive(0, -1, entry);
-    for (;;) {
-      while (this.firstPending < pending.length && pending[this.firstPending] === 0) this.firstPending++;
-      if (this.firstPending === pending.length) break;
-      const block = byPosition[this.firstPending]!;
-      pending[this.firstPending] = 0;
-      if (!this.visit(block)) {
-        walk.checking = true;
-        walk.index = code.blocks[block]!.first;
-        walk.complain('the function is too complicated to verify');
-        return walk.violations;
-      }
-    }
-    walk.checking = true;
-    for (let b = 0; b < code.blocks.length; b++) {
-      const state = this.before[b];
-      if (state === null || state === undefined) continue;
-      walk.state = state.copy();
-      this.edge = 2 * (b + 1);
-      this.block(b);
+    const { walk } = this;
+    if (!this.ascend()) return this.giveUp(0, 'the function is too complicated to verify');
+    for (let round = 0; round < DESCENTS; round++) this.descend();
+    // Whatever way the states were found: what counts is that each follows from those before it. What does not is dropped.
+    for (let round = 0; ; round++) {
+      const unproved = this.check(round);
+      if (unproved < 0) break;
+      if (round === MAX_WEAKENINGS) return this.giveUp(unproved, 'the verifier found no invariant here that holds');
     }
     return walk.violations.sort((a, b) => a.address - b.address);
   }
 
+  private giveUp(block: number, reason: string): Violation[] {
+    const { walk } = this;
+    walk.violations.length = 0;
+    walk.checking = true;
+    walk.index = this.code.blocks[block]!.first;
+    walk.complain(reason);
+    return walk.violations;
+  }
+
+  private enter(): void {
+    const { walk } = this;
+    const entry = walk.entryState();
+    const callee = functionCallee(this.code.func);
+    for (let k = 0; k < 6; k++)
+      entry.facts.set(entry.symbols[2 + k]!, { ...NOTHING, origins: [`param ${callee} ${k}`] });
+    this.arrive(0, ENTRY_EDGE, entry);
+  }
+
+  /** Iterates from below until nothing changes; false if that takes too long. */
+  private ascend(): boolean {
+    const { pending, walk } = this;
+    this.enter();
+    for (;;) {
+      while (this.firstPending < pending.length && pending[this.firstPending] === 0) this.firstPending++;
+      if (this.firstPending === pending.length) return true;
+      const block = this.byPosition[this.firstPending]!;
+      pending[this.firstPending] = 0;
+      const visits = ++this.visits[block]!;
+      if (visits > MAX_VISITS) return false;
+      const before = this.before[block]!;
+      const state = join(this.arrival(block), 'up', walk, walk.minimum);
+      if (before === null || !sameState(before, state)) this.runBlock(block, state);
+    }
+  }
+
+  /** One round without widening. */
+  private descend(): void {
+    const { walk } = this;
+    for (let p = 0; p < this.byPosition.length; p++) {
+      const block = this.byPosition[p]!;
+      if (this.incoming[block]!.size > 0) this.runBlock(block, join(this.arrival(block), 'down', walk, walk.minimum));
+    }
+  }
+
+  /**
+   * Looks at every instruction in the states found, collecting violations, and proves the states: each must follow from those
+   * at the ends of the blocks before. States that do not are weakened; gives the first such block, or -1.
+   */
+  private check(round: number): number {
+    const { walk, code } = this;
+    walk.violations.length = 0;
+    walk.checking = true;
+    this.incoming = code.blocks.map(() => new Map());
+    this.rounds.clear();
+    this.enter();
+    for (let b = 0; b < code.blocks.length; b++) {
+      const state = this.before[b]!;
+      if (state !== null) this.runBlock(b, state);
+    }
+    walk.checking = false;
+    let unproved = -1;
+    for (let b = 0; b < code.blocks.length; b++) {
+      if (this.incoming[b]!.size === 0) continue;
+      const assumed = this.before[b]!;
+      if (assumed === null) {
+        if (unproved < 0) unproved = b;
+        this.before[b] = join(this.arrival(b), 'strict', walk, walk.minimum);
+        continue;
+      }
+      const proved = join(this.arrival(b), 'strict', walk, walk.minimum);
+      if (implies(proved, assumed, b, walk, walk.minimum)) continue;
+      if (unproved < 0) unproved = b;
+      this.before[b] = weaken(proved, assumed, b, walk, walk.minimum, round < ADOPTIONS);
+    }
+    return unproved;
+  }
+
   private arrive(block: number, edge: number, state: State): void {
-    if (this.walk.checking) return;
     state.prune();
     this.incoming[block]!.set(edge, state);
     const position = this.order[block]!;
@@ -89,18 +158,51 @@ export class FunctionVerifier {
     if (position < this.firstPending) this.firstPending = position;
   }
 
-  private visit(block: number): boolean {
-    const visits = ++this.visits[block]!;
-    if (visits > MAX_VISITS) return false;
-    const before = this.before[block]!;
-    const { walk } = this;
-    const state = join(block, [...this.incoming[block]!.values()], before, visits, walk, walk.minimum);
-    if (before !== null && sameState(before, state)) return true;
+  private arrival(block: number): Arrival {
+    const edges = this.incoming[block]!;
+    return {
+      block,
+      incoming: [...edges.values()],
+      isForward: [...edges.keys()].map((edge) => this.isForward(edge, block)),
+      before: this.before[block]!,
+      visits: this.visits[block]!,
+      loop: this.hardwareLoop(block),
+    };
+  }
+
+  private isForward(edge: number, block: number): boolean {
+    if (edge === ENTRY_EDGE) return true;
+    return !isLoopBack(edge) && this.order[(edge >> 1) - 1]! < this.order[block]!;
+  }
+
+  private runBlock(block: number, state: State): void {
     this.before[block] = state;
-    walk.state = state.copy();
+    this.walk.state = state.copy();
     this.edge = 2 * (block + 1);
     this.block(block);
-    return true;
+  }
+
+  /** The zero-overhead loop whose body begins with the block, if it is known how often that runs. */
+  private hardwareLoop(block: number): HardwareLoop | null {
+    const rounds = this.rounds.get(block);
+    if (rounds === undefined || rounds === Infinity) return null;
+    return { rounds, isBack: [...this.incoming[block]!.keys()].map(isLoopBack) };
+  }
+
+  private hasLoopEnd(i: number): boolean {
+    const { code } = this;
+    const end = targetOf(code.instructions[i]!, code.addresses[i]! >>> 0) - code.func.start;
+    return end >= 0 && end < code.func.size && code.at[end]! > i + 1;
+  }
+
+  /** Notes how often the body of the loop instruction before `first` can run again. */
+  private countRounds(first: number): void {
+    const { walk, code } = this;
+    const count = walk.arc(walk.get(walk.inst.operands[0]!));
+    const block = code.blockOf[first]!;
+    // LOOP with a count of 0 runs 2^32 times.
+    const known = code.simpleLoops.has(first) && (walk.inst.opcode !== Op.LOOP || low(count) > 0);
+    this.rounds.set(block, known ? Math.max(0, high(count) - 1) : Infinity);
   }
 
   private block(b: number): void {
@@ -131,6 +233,9 @@ export class FunctionVerifier {
           leave(walk);
           return;
         case 'loop':
+          // LEND stays set when the loop is left: it must mean nothing to any other function.
+          if (!this.hasLoopEnd(i)) walk.complain('the loop does not end at an instruction of the function behind it');
+          this.countRounds(i + 1);
           this.follow(i + 1, this.edge, walk.state.copy());
           if (opcode !== Op.LOOP) this.goTo(targetOf(walk.inst, walk.address), this.edge + 1, walk.state.copy());
           return;
@@ -165,8 +270,7 @@ export class FunctionVerifier {
 
   /** The next instruction in the file, and the loop's first one where a zero-overhead loop's body ends. */
   private fallThrough(next: number, edge: number, state: State): void {
-    const back = this.code.loopBack.get(next);
-    if (back !== undefined) this.follow(back, -edge - 2, state.copy());
+    for (const back of this.code.loopBack.get(next) ?? []) this.follow(back, loopBackEdge(edge), state.copy());
     if (next >= this.code.instructions.length) this.walk.complain('control runs off the end of the function');
     else this.follow(next, edge, state);
   }
@@ -203,6 +307,10 @@ export class FunctionVerifier {
     else tailCall(walk, address);
   }
 }
+
+const ENTRY_EDGE = -1;
+const loopBackEdge = (edge: number): number => -edge - 2;
+const isLoopBack = (edge: number): boolean => edge < ENTRY_EDGE;
 
 /** Reverse postorder position of each block; jump tables count as branches to all their entries. */
 function positions(code: Code, image: Image): Int32Array {

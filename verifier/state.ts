@@ -6,7 +6,7 @@
 // still holds its old value is renamed, so equal values are equal numbers at every moment of every execution.
 import {
   FULL,
-  contains,
+  gcd,
   hull,
   high,
   isFull,
@@ -16,6 +16,7 @@ import {
   shift,
   single,
   intersect,
+  within,
   type Arc,
 } from './arc.js';
 
@@ -227,11 +228,6 @@ export class State {
     };
   }
 
-  /** True if a location holds the symbol, or a value made from it, as far as is known. */
-  holds(symbol: number): boolean {
-    return this.facts.has(symbol) || this.symbols.includes(symbol);
-  }
-
   /** Drops facts of symbols that nothing holds any more. */
   prune(): void {
     const { facts, symbols } = this;
@@ -260,26 +256,34 @@ export interface Symbols {
 }
 
 /**
- * The state on arrival at a block from the states on its incoming edges.
- * @param before the state computed last time, or null
+ * How states are joined. `up`: arcs of loops are widened; facts that an edge has only because it was computed from older
+ * states are left out of account. `down`: as `up`, without widening: what was widened too far comes back. `strict`: the plain
+ * join of all that all edges say; what it implies is proved, however it was found.
  */
-export function join(
-  block: number,
-  incoming: readonly State[],
-  before: State | null,
-  visits: number,
-  symbols: Symbols,
-  minimum: Minimum,
-): State {
+export type JoinMode = 'up' | 'down' | 'strict';
+
+export interface Arrival {
+  readonly block: number;
+  readonly incoming: readonly State[];
+  /** Edges from blocks that come earlier in reverse postorder. */
+  readonly isForward: readonly boolean[];
+  /** The state computed last time, or null. */
+  readonly before: State | null;
+  readonly visits: number;
+  readonly loop: HardwareLoop | null;
+}
+
+/** The state on arrival at a block from the states on its incoming edges. */
+export function join(arrival: Arrival, mode: JoinMode, symbols: Symbols, minimum: Minimum): State {
+  const { block, incoming, before, visits, loop } = arrival;
   const first = incoming[0]!;
-  if (incoming.length === 1 && before === null) return first.copy();
   const state = new State(first.symbols.length);
   state.checked = Math.max(...incoming.map(({ checked }) => checked));
   state.shadowed = incoming.every(({ shadowed }) => shadowed === first.shadowed) ? first.shadowed : -1;
   for (let l = 0; l < state.symbols.length; l++) {
     const own = symbols.arrival(block, l);
-    const settled = visits > DROP_AFTER && before !== null && before.symbols[l] === own;
-    const value = settled ? null : common(incoming, l, own, block, symbols);
+    const settled = mode === 'up' && visits > DROP_AFTER && before !== null && before.symbols[l] === own;
+    const value = settled ? null : common(incoming, l, own, block, symbols, mode === 'strict');
     if (value !== null) {
       state.set(l, value);
       continue;
@@ -290,37 +294,187 @@ export function join(
       fact = fact === null ? described : joinFacts(fact, described, minimum);
     }
     const known = before === null || before.symbols[l] !== own ? null : before.fact(own);
-    if (known !== null) fact = widen(known, fact!, visits, symbols.thresholds(own));
+    if (known !== null && mode === 'up') fact = widen(known, fact!, visits, symbols.thresholds(own));
     if (isKnown(fact!)) state.facts.set(own, fact!);
     state.set(l, { symbol: own, offset: 0 });
   }
-  joinOtherFacts(state, incoming, before, visits, block, symbols, minimum);
+  boundInductions(state, incoming, block, symbols, loop);
+  joinOtherFacts(state, arrival, mode, symbols, minimum);
   return state;
 }
 
+/** True if everything that `assumed` says on arrival at the block follows from `proved`, a strict join. */
+export function implies(proved: State, assumed: State, block: number, symbols: Symbols, minimum: Minimum): boolean {
+  if (proved.checked > assumed.checked) return false;
+  if (assumed.shadowed !== -1 && assumed.shadowed !== proved.shadowed) return false;
+  for (let l = 0; l < assumed.symbols.length; l++) {
+    const symbol = assumed.symbols[l]!;
+    if (symbol === symbols.arrival(block, l)) {
+      if (assumed.offsets[l] !== 0) return false;
+      if (!factImplies(proved.describe(proved.get(l)), assumed.fact(symbol), minimum)) return false;
+    } else if (symbol !== proved.symbols[l] || assumed.offsets[l] !== proved.offsets[l]) return false;
+  }
+  for (const [symbol, fact] of assumed.facts) {
+    if (symbols.ownedByBlock(symbol, block)) continue;
+    const known = { ...proved.fact(symbol), arc: proved.arcOf({ symbol, offset: 0 }) };
+    if (!factImplies(known, fact, minimum)) return false;
+  }
+  return true;
+}
+
+/** As much of `assumed` as follows from `proved`: what does not is dropped, or taken from there if `adopt`. */
+export function weaken(
+  proved: State,
+  assumed: State,
+  block: number,
+  symbols: Symbols,
+  minimum: Minimum,
+  adopt: boolean,
+): State {
+  const state = assumed.copy();
+  state.checked = Math.max(proved.checked, assumed.checked);
+  if (proved.shadowed !== assumed.shadowed) state.shadowed = -1;
+  const weaker = (known: Fact, fact: Fact): Fact => {
+    if (factImplies(known, fact, minimum)) return fact;
+    const joined = joinFacts(known, fact, minimum);
+    return adopt || factImplies(known, joined, minimum) ? joined : { ...joined, arc: FULL };
+  };
+  for (let l = 0; l < state.symbols.length; l++) {
+    const own = symbols.arrival(block, l);
+    const symbol = state.symbols[l]!;
+    if (symbol !== own && symbol === proved.symbols[l] && state.offsets[l] === proved.offsets[l]) continue;
+    const known = proved.describe(proved.get(l));
+    const fact = symbol === own ? weaker(known, state.fact(own)) : known;
+    state.set(l, { symbol: own, offset: 0 });
+    if (isKnown(fact)) state.facts.set(own, fact);
+    else state.facts.delete(own);
+  }
+  for (const [symbol, fact] of state.facts) {
+    if (symbols.ownedByBlock(symbol, block)) continue;
+    const known = { ...proved.fact(symbol), arc: proved.arcOf({ symbol, offset: 0 }) };
+    if (!factImplies(known, fact, minimum)) state.facts.set(symbol, weaker(known, fact));
+  }
+  return state;
+}
+
+function factImplies(proved: Fact, assumed: Fact, minimum: Minimum): boolean {
+  if (proved === assumed) return true;
+  if (!isFull(assumed.arc) && !within(proved.arc, assumed.arc)) return false;
+  if (assumed.signature !== -1 && assumed.signature !== proved.signature) return false;
+  if (
+    assumed.origins !== null &&
+    (proved.origins === null || !proved.origins.every((o) => assumed.origins!.includes(o)))
+  )
+    return false;
+  if (assumed.made !== Made.Anyhow) {
+    const { made, of, offset, detail } = assumed;
+    if (proved.made !== made || proved.of !== of || proved.offset !== offset || proved.detail !== detail) return false;
+  }
+  return assumed.relations.every((r) => slackOf(proved, r.offset, r.object, minimum) >= r.slack);
+}
+
+/** A zero-overhead loop whose body is entered only at its top, makes no calls and has no other such loop inside. */
+export interface HardwareLoop {
+  /** Which of the incoming edges go round. */
+  readonly isBack: readonly boolean[];
+  /** Most times it goes round. */
+  readonly rounds: number;
+}
+
+/** A location that changes by the same constant on all edges that go round. */
+interface Induction {
+  readonly symbol: number;
+  /** Signed, not 0. */
+  readonly step: number;
+  /** What it can be at the first arrival. */
+  readonly base: Arc;
+  /** The edges that go round, as a key. */
+  readonly edges: string;
+}
+
+/**
+ * Counts together what changes together: if one location of a loop stays in an arc while it goes forward by a step each
+ * round, the number of rounds has a bound, and so has every other location that steps on the same edges.
+ */
+function boundInductions(
+  state: State,
+  incoming: readonly State[],
+  block: number,
+  symbols: Symbols,
+  loop: HardwareLoop | null,
+): void {
+  const inductions: Induction[] = [];
+  for (let l = 0; l < state.symbols.length; l++) {
+    const own = symbols.arrival(block, l);
+    if (state.symbols[l] !== own) continue;
+    const found = inductionOf(incoming, l, own);
+    if (found !== null) inductions.push(found);
+  }
+  if (inductions.length === 0) return;
+  const rounds = new Map<string, number>();
+  if (loop !== null) rounds.set(loop.isBack.map((back) => (back ? 'b' : 'e')).join(''), loop.rounds);
+  for (const { symbol, step, edges } of inductions) {
+    const { length } = state.fact(symbol).arc;
+    if (length + Math.abs(step) > 0xffffffff) continue;
+    const most = Math.floor(length / Math.abs(step));
+    if (most < (rounds.get(edges) ?? Infinity)) rounds.set(edges, most);
+  }
+  for (const { symbol, step, base, edges } of inductions) {
+    const most = rounds.get(edges);
+    if (most === undefined) continue;
+    const length = base.length + most * Math.abs(step);
+    if (length > 0xffffffff) continue;
+    const start = step > 0 ? base.start : (base.start + most * step) >>> 0;
+    const stride = gcd(base.stride, Math.abs(step));
+    const fact = state.fact(symbol);
+    const arc = intersect(fact.arc, { start, length, stride: length === 0 ? 0 : stride });
+    if (arc !== null && !sameArc(arc, fact.arc)) state.facts.set(symbol, { ...fact, arc });
+  }
+}
+
+function inductionOf(incoming: readonly State[], l: number, own: number): Induction | null {
+  let step = 0;
+  let base: Arc | null = null;
+  let edges = '';
+  for (const edge of incoming) {
+    const offset = edge.offsets[l]!;
+    if (edge.symbols[l] === own) {
+      if (offset === 0 || (step !== 0 && step !== offset)) return null;
+      step = offset;
+      edges += 'b';
+    } else {
+      const arc = edge.arcOf(edge.get(l));
+      base = base === null ? arc : hull(base, arc);
+      edges += 'e';
+    }
+  }
+  return step === 0 || base === null || isFull(base) ? null : { symbol: own, step, base, edges };
+}
+
 /** The value that every edge brings for a location; null if they differ or the block's own arrival renames it. */
-function common(incoming: readonly State[], l: number, own: number, block: number, symbols: Symbols): Value | null {
+function common(
+  incoming: readonly State[],
+  l: number,
+  own: number,
+  block: number,
+  symbols: Symbols,
+  strict: boolean,
+): Value | null {
   let value: Value | null = null;
   for (const edge of incoming) {
     const symbol = edge.symbols[l]!;
     const offset = edge.offsets[l]!;
     // What came in as this location's own arrival value and was not changed says nothing by itself.
-    if (symbol === own && offset === 0) continue;
+    if (symbol === own && offset === 0 && !strict) continue;
     if (value === null) value = { symbol, offset };
     else if (value.symbol !== symbol || value.offset !== offset) return null;
   }
   return value === null || symbols.ownedByBlock(value.symbol, block) ? null : value;
 }
 
-function joinOtherFacts(
-  state: State,
-  incoming: readonly State[],
-  before: State | null,
-  visits: number,
-  block: number,
-  symbols: Symbols,
-  minimum: Minimum,
-): void {
+/** Facts about symbols that the block does not rename. */
+function joinOtherFacts(state: State, arrival: Arrival, mode: JoinMode, symbols: Symbols, minimum: Minimum): void {
+  const { block, incoming, isForward } = arrival;
   const wanted: number[] = [];
   const seen = new Set<number>();
   const want = (symbol: number): void => {
@@ -329,33 +483,25 @@ function joinOtherFacts(
     wanted.push(symbol);
   };
   for (let l = 0; l < state.symbols.length; l++) want(state.symbols[l]!);
+  // A symbol that goes round a loop unchanged is as well known at the end of a round as at its beginning.
+  const edges = mode === 'strict' || !isForward.includes(true) ? incoming : incoming.filter((_, i) => isForward[i]);
   for (let i = 0; i < wanted.length; i++) {
     const symbol = wanted[i]!;
-    let fact: Fact | null = null;
-    for (const edge of incoming) {
-      // An edge that does not hold the symbol was computed from an older state and will be again.
-      if (!edge.holds(symbol)) continue;
-      const other: Fact = edge.fact(symbol);
-      if (fact === null) fact = other;
-      else if (fact !== other) {
-        const sameMaking: boolean =
-          fact.made === other.made &&
-          fact.of === other.of &&
-          fact.offset === other.offset &&
-          fact.detail === other.detail;
-        const joined: Fact = joinFacts(fact, other, minimum);
-        fact = sameMaking
-          ? { ...joined, made: other.made, of: other.of, offset: other.offset, detail: other.detail }
-          : joined;
-      }
+    let fact = edges[0]!.fact(symbol);
+    for (let e = 1; e < edges.length; e++) {
+      const other = edges[e]!.fact(symbol);
+      if (fact === other) continue;
+      const sameMaking =
+        fact.made === other.made &&
+        fact.of === other.of &&
+        fact.offset === other.offset &&
+        fact.detail === other.detail;
+      fact = joinFacts(fact, other, minimum);
+      if (sameMaking) fact = { ...fact, made: other.made, of: other.of, offset: other.offset, detail: other.detail };
     }
-    fact ??= NOTHING;
-    if (fact.of !== CONSTANT && symbols.ownedByBlock(fact!.of, block)) {
-      const arcs = incoming.map((edge) => edge.arcOf({ symbol, offset: 0 }));
+    if (fact.of !== CONSTANT && symbols.ownedByBlock(fact.of, block)) {
+      const arcs = edges.map((edge) => edge.arcOf({ symbol, offset: 0 }));
       fact = { ...fact, arc: arcs.reduce(hull), made: Made.Anyhow, of: 0, offset: 0, detail: 0 };
-    }
-    if (visits > DROP_AFTER && before !== null && before.facts.has(symbol) && !sameFact(before.fact(symbol), fact)) {
-      fact = { ...fact, arc: FULL, relations: NO_RELATIONS };
     }
     if (!isKnown(fact)) continue;
     state.facts.set(symbol, fact);
@@ -418,7 +564,7 @@ function slackOf(fact: Fact, offset: number, object: number, minimum: Minimum): 
 function widen(before: Fact, now: Fact, visits: number, thresholds: readonly number[]): Fact {
   // Early visits see edges that are still to be computed again: only later ones count for good.
   if (visits <= WIDEN_AFTER) return now;
-  const joined = contains(before.arc, now.arc) ? before.arc : hull(before.arc, now.arc);
+  const joined = within(now.arc, before.arc) ? before.arc : hull(before.arc, now.arc);
   let { relations } = now;
   const kept = relations.filter((r) =>
     before.relations.some((b) => b.object === r.object && b.offset === r.offset && b.slack <= r.slack),
