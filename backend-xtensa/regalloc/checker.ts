@@ -173,12 +173,20 @@ class Checker {
     const locations = output.locations[inst]!;
     if (check) this.checkOperands(state, inst, operands, locations);
     for (const preg of input.clobbers(inst)) state.delete(preg);
+    // A copy's result equals its source, wherever that is.
+    const source = input.isMove(inst) ? operands.find(({ kind }) => kind === OperandKind.Use) : undefined;
+    const copied = source === undefined ? undefined : state.get(locations[operands.indexOf(source)]!);
     operands.forEach((operand, k) => {
       if (operand.kind !== OperandKind.Def) return;
       for (const values of state.values()) values.delete(operand.vreg);
+      if (source !== undefined) {
+        for (const values of state.values()) if (this.holds(values, source.vreg)) values.add(operand.vreg);
+      }
       const token = input.rematToken(operand.vreg);
-      const values = token >= 0 ? [operand.vreg, input.vregCount + token] : [operand.vreg];
-      this.write(state, locations[k]!, new Set(values), input.vregClass(operand.vreg));
+      const values = new Set(copied === undefined ? [] : copied);
+      values.add(operand.vreg);
+      if (token >= 0) values.add(input.vregCount + token);
+      this.write(state, locations[k]!, values, input.vregClass(operand.vreg));
     });
   }
 
