@@ -4,6 +4,7 @@
 import { Op as Ir } from '../../compiler/ir/ops.js';
 import type { Block, Func, Inst } from '../../compiler/ir/function.js';
 import { Type } from '../../compiler/ir/types.js';
+import { constantHomes } from './constant-homes.js';
 import { RegClass, type Abi } from '../abi/abi.js';
 import { Op } from '../isa/table.js';
 import { MachFunction, MachInst, Pseudo, def, use } from '../mach/inst.js';
@@ -46,8 +47,9 @@ export class Lowering {
   private out: MachInst[] = [];
   private reversed: MachInst[] = [];
   private readonly locals = new Map<number | string, LocalValue>();
-  /** Constants used within loops: made once, in the entry block. */
-  private readonly shared = new Map<number | string, LocalValue>();
+  /** Constants used within loops, by the block that makes them. */
+  private readonly shared = new Map<Block, Map<number | string, LocalValue>>();
+  private readonly homes: readonly (Block | null)[] | null;
   /** Local values that the rule being run asked for. */
   private touched: LocalValue[] = [];
   private first: MachInst | null = null;
@@ -65,6 +67,7 @@ export class Lowering {
     this.symbols = env.symbols;
     this.vregs = new Int32Array(func.instCount).fill(-1);
     this.useCount = countUses(func);
+    this.homes = constantHomes(func);
   }
 
   // -- values
@@ -80,8 +83,8 @@ export class Lowering {
 
   /** Virtual register that holds an IR value at its use here. */
   value(inst: Inst): VReg {
-    if (inst.op === Ir.I32Const) return this.constantUse(inst, null, inst.imm);
-    if (inst.op === Ir.Symbol) return this.constantUse(inst, inst.aux as string, inst.imm);
+    if (inst.op === Ir.I32Const) return this.constant(inst.imm);
+    if (inst.op === Ir.Symbol) return this.constant(inst.imm, inst.aux as string);
     return this.result(inst);
   }
 
@@ -116,31 +119,13 @@ export class Lowering {
   // -- constants
 
   /**
-   * A constant used in a deeper loop than it is defined in was hoisted on purpose and keeps its register; otherwise it
-   * is made again in each block that uses it, which costs one instruction and no long live range.
-   */
-  private constantUse(inst: Inst, symbol: string | null, imm: number): VReg {
-    const home = inst.block;
-    if (home !== null && home !== this.block && home.loopDepth < this.block.loopDepth)
-      return this.hoisted(inst, symbol, imm);
-    if (home === this.block && this.vregs[inst.id]! >= 0) return this.vregs[inst.id]!;
-    return this.constant(imm, symbol);
-  }
-
-  private hoisted(inst: Inst, symbol: string | null, imm: number): VReg {
-    const vreg = this.result(inst);
-    this.setRemat(vreg, symbol, imm);
-    return vreg;
-  }
-
-  /**
-   * Register with a constant: within loops one for the whole function, which the allocator may make again where that is
-   * cheaper than keeping it; elsewhere one for the block, made right before its first user.
+   * Register with a constant: within loops one made before the loop (constant-homes.ts), which the allocator may make
+   * again where that is cheaper than keeping it; elsewhere one for the block, made right before its first user.
    */
   constant(imm: number, symbol: string | null = null): VReg {
     const key = symbol === null ? imm : `${symbol}+${imm}`;
-    const isShared = this.block.loopDepth > 0 && !this.block.cold;
-    const values = isShared ? this.shared : this.locals;
+    const home = this.homes === null ? null : (this.homes[this.block.id] ?? null);
+    const values = home === null ? this.locals : this.sharedAt(home);
     let value = values.get(key);
     if (value === undefined) {
       const vreg = this.temp();
@@ -148,8 +133,19 @@ export class Lowering {
       value = { vreg, symbol, imm, addend: -1, sum: -1, loc: this.loc, position: 0 };
       values.set(key, value);
     }
-    if (!isShared) this.touched.push(value);
+    if (home === null) this.touched.push(value);
     return value.vreg;
+  }
+
+  private sharedAt(home: Block): Map<number | string, LocalValue> {
+    let values = this.shared.get(home);
+    if (values === undefined) this.shared.set(home, (values = new Map()));
+    return values;
+  }
+
+  /** Makes the constants that loops after this block share. All of those loops have been lowered before. */
+  emitShared(): void {
+    for (const value of this.shared.get(this.block)?.values() ?? []) this.out.push(localInst(value));
   }
 
   /** Register with `value` + symbol + imm, shared within the block and made right before its first user. */
@@ -267,10 +263,7 @@ export class Lowering {
     // Of two values with one first user, a sum comes after the constant it may use.
     const constants = [...this.locals.values()].sort((a, b) => b.position - a.position || a.sum - b.sum);
     const insts: MachInst[] = [];
-    if (this.first !== null) {
-      insts.push(this.first);
-      for (const value of this.shared.values()) insts.push(localInst(value));
-    }
+    if (this.first !== null) insts.push(this.first);
     this.first = null;
     let next = 0;
     for (let i = reversed.length - 1; i >= 0; i--) {

@@ -17,9 +17,8 @@ const RULES: (Rule | undefined)[] = new Array<Rule | undefined>(OPS.length).fill
 for (const family of [INT_RULES, COMPARE_RULES, MEM_RULES, FLOAT_RULES, CALL_RULES, CHECK_RULES]) {
   for (const [op, rule] of Object.entries(family)) RULES[Number(op)] = rule;
 }
-// A constant that nobody folded but a deeper loop shares is made where the IR has it; the others near their uses.
-RULES[Ir.I32Const] = (lo, inst) => lo.emitConstant(lo.result(inst), inst.imm, null);
-RULES[Ir.Symbol] = (lo, inst) => lo.emitConstant(lo.result(inst), inst.imm, inst.aux as string);
+// Made where they are used (Lowering.constant); their own place means nothing, and nobody demands them.
+RULES[Ir.I32Const] = RULES[Ir.Symbol] = () => undefined;
 
 /** Ops that may go when nobody wants the result: loads are of checked addresses, so they cannot trap. */
 const DROPPABLE: readonly boolean[] = OPS.map(
@@ -47,6 +46,8 @@ export function select(func: Func, env: LowerEnvironment): MachFunction {
     lo.loc = insts[last]!.loc;
     const behind = lowerTerminator(lo, insts[last]!, made, (edge) => machOf.get(edge.block)!);
     if (behind.length > 0) extra.set(made, behind);
+    lo.flush();
+    lo.emitShared();
     lo.flush();
     for (let i = last - 1; i >= 0; i--) {
       const inst = insts[i]!;
