@@ -198,7 +198,7 @@ export class Ranges {
     if (step === null || step === 0) return ANY;
     let result = ANY;
     for (const guard of this.guardsOfBackEdge(param.block!, from)) {
-      const exact = this.untilEqual(guard, next, start, step);
+      const exact = untilEqual(exactEnd(guard, next) ?? stepped(exactEnd(guard, param), step), start, step);
       if (exact !== null) return exact;
       // What goes round is `next`, and was in `round` when the guard was passed.
       const direct = this.implied(guard, next);
@@ -224,17 +224,6 @@ export class Ranges {
       at = this.tree.idom[at]!;
     }
     return guards;
-  }
-
-  /** The loop goes on until `next` equals a constant that the steps hit exactly. */
-  private untilEqual(guard: Guard, next: Inst, start: Interval, step: number): Interval | null {
-    const end = exactEnd(guard, next);
-    if (end === null || start.lo !== start.hi) return null;
-    const towards = step > 0 ? end - start.lo : start.lo - end;
-    const distance = ((towards % WORD) + WORD) % WORD;
-    const by = Math.abs(step);
-    if (distance === 0 || distance % by !== 0) return null;
-    return step > 0 ? interval(start.lo, start.lo + distance - by) : interval(start.lo - distance + by, start.lo);
   }
 
   /** Range of `value` that the guard implies. */
@@ -289,10 +278,22 @@ function monotone(start: Interval, round: Interval, step: number): Interval | nu
   return lo + step >= ANY_SIGNED.lo ? { lo, hi: start.hi } : null;
 }
 
-/** The constant that `next` differs from as long as the loop goes on. */
-function exactEnd({ cond, holds }: Guard, next: Inst): number | null {
-  if (cond === next && holds) return 0;
-  if (cond.args[0] !== next) return null;
+/** Range of a counter whose loop goes on until the stepped counter equals `end`, if the steps hit it exactly. */
+function untilEqual(end: number | null, start: Interval, step: number): Interval | null {
+  if (end === null || start.lo !== start.hi) return null;
+  const towards = step > 0 ? end - start.lo : start.lo - end;
+  const distance = ((towards % WORD) + WORD) % WORD;
+  const by = Math.abs(step);
+  if (distance === 0 || distance % by !== 0) return null;
+  return step > 0 ? interval(start.lo, start.lo + distance - by) : interval(start.lo - distance + by, start.lo);
+}
+
+const stepped = (end: number | null, step: number): number | null => (end === null ? null : end + step);
+
+/** The constant that `value` differs from as long as the loop goes on. */
+function exactEnd({ cond, holds }: Guard, value: Inst): number | null {
+  if (cond === value && holds) return 0;
+  if (cond.args[0] !== value) return null;
   if (cond.op === Op.I32Ne && holds) return constant(cond.args[1]);
   if (cond.op === Op.I32Eq && !holds) return constant(cond.args[1]);
   return cond.op === Op.I32Eqz && !holds ? 0 : null;
