@@ -1,11 +1,11 @@
-// The command `npx tsx bench/scale.ts [FILE.wasm...]`: compile speed over the size of real modules, from npm packages
-// unless files are given. Measures the CPU time of this process (all its threads), which a busy machine does not disturb;
-// numbers depend on the machine all the same.
+// The command `npx tsx bench/scale.ts [--gcc] [FILE.wasm...]`: compile speed over the size of real modules, from npm packages
+// unless files are given; with --gcc also what gcc -O2 takes for wasm2c's C of the same module. Measures CPU time of all
+// threads, which a busy machine does not disturb; numbers depend on the machine all the same.
 import { existsSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { compileModule } from '../backend-xtensa/compile-module.js';
 import { frontend } from '../compiler/driver.js';
-import { ROOT } from './rivals/tools.js';
+import { BENCH_FOLDER, ROOT, make } from './rivals/tools.js';
 import { codeSectionBytes } from './rivals/wasm.js';
 
 /** By size. */
@@ -22,11 +22,9 @@ const MODULES = [
   'draco3d/draco_encoder.wasm',
   'vscode-oniguruma/release/onig.wasm',
 ];
-const RUNS = 3;
+const RUNS = 5;
 
 interface Row {
-  readonly name: string;
-  readonly wasmBytes: number;
   readonly codeBytes: number;
   readonly firstMs: number;
   readonly bestMs: number;
@@ -58,8 +56,6 @@ function measure(path: string): Row {
     heapMB = Math.max(heapMB, process.memoryUsage().heapUsed / 1e6);
   }
   return {
-    name: basename(path),
-    wasmBytes: bytes.length,
     codeBytes: codeSectionBytes(bytes),
     firstMs: totals[0] as number,
     bestMs: Math.min(...totals),
@@ -69,21 +65,49 @@ function measure(path: string): Row {
   };
 }
 
-const given = process.argv.slice(2);
+/** What gcc takes for the C that wasm2c makes of the module. Declarations it lacks are taken as implicit. */
+function gccMs(path: string): number {
+  const output = ['-c', 'module.c', '-o', 'module.o'];
+  return make({
+    folder: `scale/${basename(path)}`,
+    inputs: [path],
+    commands: [
+      { tool: 'wasm2c', args: ['-n', 'module', path, '-o', 'module.c'] },
+      {
+        tool: 'xtensa-lx106-elf-gcc',
+        args: ['-O2', '-w', '-ffreestanding', `-I${join(BENCH_FOLDER, 'native', 'libc')}`, ...output],
+        timed: true,
+      },
+    ],
+  }).milliseconds;
+}
+
+const args = process.argv.slice(2);
+const withGcc = args.includes('--gcc');
+const given = args.filter((arg) => arg !== '--gcc');
 const paths = given.length > 0 ? given : MODULES.map((name) => join(ROOT, 'node_modules', name)).filter(existsSync);
+const gccColumns = withGcc ? ' gcc on wasm2c, ms | times |' : '';
 console.log(
-  '| module | Wasm bytes | code section | first CPU ms | best | of it front end | KB/s | code out / in | heap MB |',
+  `| module | code section | first, ms | best | of it front end | KB/s | code out / in | heap MB |${gccColumns}`,
 );
-console.log('|---|--:|--:|--:|--:|--:|--:|--:|--:|');
+console.log(`|---|--:|--:|--:|--:|--:|--:|--:|${withGcc ? '--:|--:|' : ''}`);
 for (const path of paths) {
   try {
-    const r = measure(path);
-    const speed = (r.wasmBytes / r.bestMs).toFixed(0);
-    console.log(
-      `| ${r.name} | ${r.wasmBytes} | ${r.codeBytes} | ${r.firstMs.toFixed(0)} | ${r.bestMs.toFixed(0)} | ${r.frontendMs.toFixed(0)} | ${speed} | ${(r.outputBytes / r.codeBytes).toFixed(2)} | ${r.heapMB.toFixed(0)} |`,
-    );
+    const row = measure(path);
+    const cells = [
+      basename(path),
+      String(row.codeBytes),
+      ...[row.firstMs, row.bestMs, row.frontendMs, row.codeBytes / row.bestMs].map((value) => value.toFixed(0)),
+      (row.outputBytes / row.codeBytes).toFixed(2),
+      row.heapMB.toFixed(0),
+    ];
+    if (withGcc) {
+      const gcc = gccMs(path);
+      cells.push(gcc.toFixed(0), (gcc / row.bestMs).toFixed(0));
+    }
+    console.log(`| ${cells.join(' | ')} |`);
   } catch (error) {
-    console.log(`| ${basename(path)} | ${(error as Error).message.split('\n')[0]} |`);
+    console.log(`| ${basename(path)} | ${(error as Error).message.split('\n').slice(0, 3).join(' ')} |`);
     process.exitCode = 1;
   }
 }

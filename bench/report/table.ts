@@ -44,7 +44,7 @@ export const METRICS: readonly Metric[] = [
   absolute('ram', 'RAM: static data, linear memory, deepest stack', 'bytes', (m) => m.ramBytes),
   absolute(
     'compile',
-    'Compile time (best of several for wasm-aot, one process each for the others)',
+    'CPU time to compile (best of several for wasm-aot, one process each for the others)',
     'ms',
     (m) => m.compileMs,
   ),
@@ -99,7 +99,7 @@ export function formatSummary(result: BenchResult, product: string): string {
   }
   for (const id of [product, 'wasm2c-gcc', 'wasm2c-llvm']) {
     const speed = compileSpeed(result, id);
-    if (speed !== undefined) lines.push(`${id} compiles ${speed.toFixed(1)} KB of Wasm code a second`);
+    if (speed !== undefined) lines.push(`${id} compiles ${speed.toFixed(1)} KB of Wasm code per second of CPU time`);
   }
   return lines.join('\n');
 }

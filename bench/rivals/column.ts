@@ -15,6 +15,7 @@ export interface Measurement {
   readonly codeBytes: number;
   /** Static data plus the deepest stack. */
   readonly ramBytes: number;
+  /** CPU time. */
   readonly compileMs: number;
 }
 
