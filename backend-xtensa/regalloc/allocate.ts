@@ -75,6 +75,18 @@ export const allocate: Allocate = (input: RegallocInput): RegallocOutput => {
   };
 };
 
+/** Block of an instruction. */
+function blockOf(p: Problem, inst: number): number {
+  let low = 0;
+  let high = p.blockCount - 1;
+  while (low < high) {
+    const mid = (low + high + 1) >> 1;
+    if (p.blockFirst[mid]! <= inst) low = mid;
+    else high = mid - 1;
+  }
+  return low;
+}
+
 function countMoves(p: Problem, resolver: Resolver, splits: number, coalesced: number, evictions: number) {
   let moves = 0;
   let loads = 0;
@@ -82,9 +94,7 @@ function countMoves(p: Problem, resolver: Resolver, splits: number, coalesced: n
   let remats = 0;
   let weightedCost = 0;
   for (const [inst, list] of resolver.movesBefore) {
-    let block = p.slotBlock[inst]!;
-    while (inst >= p.blockFirst[block + 1]!) block++;
-    weightedCost += list.length * p.blockWeight[block]!;
+    weightedCost += list.length * p.blockWeight[blockOf(p, inst)]!;
     for (const move of list as readonly Move[]) {
       if (move.rematToken >= 0) remats++;
       else if (isSlot(move.from)) loads++;

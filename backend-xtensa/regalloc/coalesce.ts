@@ -7,13 +7,14 @@
 import { ConstraintKind } from './api.js';
 import type { LiveRanges } from './liveness.js';
 import { Pieces } from './pieces.js';
+import { PositionSet } from './position-set.js';
 import { blockFrom, blockTo, constraintOf, OP_DEF, type Problem } from './problem.js';
 import { Bundle, NIL, type SegmentPool } from './ranges.js';
-import { i32, roomI32, u32 } from './scratch.js';
+import { i32, roomI32 } from './scratch.js';
 import type { SpillPlan } from './spill-plan.js';
 
 /** Above this number of segments a bundle is kept as bitmap plus unsorted chain. */
-const SMALL = 24;
+const SMALL = 32;
 /** Joins over edges colder than this are not worth a longer range. */
 const COLD = 0.12;
 const BUCKETS = 128;
@@ -35,7 +36,7 @@ class Joiner {
   readonly count: Int32Array;
   readonly tail: Int32Array;
   /** Occupied positions of large sets. */
-  readonly bits = new Map<number, Uint32Array>();
+  readonly bits = new Map<number, PositionSet>();
   /** Members of a set as a chain of vregs. */
   readonly memberNext: Int32Array;
   readonly memberTail: Int32Array;
@@ -90,23 +91,16 @@ class Joiner {
     return v;
   }
 
-  private makeBits(root: number): Uint32Array {
-    const bits = u32((this.p.slotCount >> 4) + 1);
-    const { pool } = this;
-    for (let s = this.head[root]!; s !== NIL; s = this.next[s]!) {
-      const from = pool.from[s]!;
-      const to = pool.to[s]!;
-      const first = from >>> 5;
-      const last = (to - 1) >>> 5;
-      for (let w = first; w <= last; w++) {
-        let mask = -1;
-        if (w === first) mask &= -1 << (from & 31);
-        if (w === last) mask &= -1 >>> (31 - ((to - 1) & 31));
-        bits[w]! |= mask;
-      }
-    }
+  private makeBits(root: number): PositionSet {
+    const bits = new PositionSet((this.p.slotCount >> 4) + 1);
+    this.addBits(bits, root);
     this.bits.set(root, bits);
     return bits;
+  }
+
+  private addBits(bits: PositionSet, root: number): void {
+    const { pool } = this;
+    for (let s = this.head[root]!; s !== NIL; s = this.next[s]!) bits.add(pool.from[s]!, pool.to[s]!);
   }
 
   private overlapLists(a: number, b: number): boolean {
@@ -121,20 +115,10 @@ class Joiner {
     return false;
   }
 
-  private overlapBits(bits: Uint32Array, small: number): boolean {
+  private overlapBits(bits: PositionSet, small: number): boolean {
     const { pool } = this;
-    for (let s = this.head[small]!; s !== NIL; s = this.next[s]!) {
-      const from = pool.from[s]!;
-      const to = pool.to[s]!;
-      const first = from >>> 5;
-      const last = (to - 1) >>> 5;
-      for (let w = first; w <= last; w++) {
-        let mask = -1;
-        if (w === first) mask &= -1 << (from & 31);
-        if (w === last) mask &= -1 >>> (31 - ((to - 1) & 31));
-        if ((bits[w]! & mask) !== 0) return true;
-      }
-    }
+    for (let s = this.head[small]!; s !== NIL; s = this.next[s]!)
+      if (bits.meets(pool.from[s]!, pool.to[s]!)) return true;
     return false;
   }
 
@@ -144,8 +128,7 @@ class Joiner {
     if (x === undefined && y === undefined) return this.overlapLists(a, b);
     if (x === undefined) return this.overlapBits(y!, a);
     if (y === undefined) return this.overlapBits(x, b);
-    for (let w = 0; w < x.length; w++) if ((x[w]! & y[w]!) !== 0) return true;
-    return false;
+    return x.meetsAny(y);
   }
 
   private mergeLists(a: number, b: number): void {
@@ -173,16 +156,18 @@ class Joiner {
 
   /** Joins the sets of two vregs if that is possible; true if they are one set now. */
   join(v: number, w: number): boolean {
-    const a = this.find(v);
-    const b = this.find(w);
+    let a = this.find(v);
+    let b = this.find(w);
     if (a === b) return true;
     if (this.overlap(a, b)) return false;
+    if (this.count[a]! < this.count[b]!) [a, b] = [b, a];
     const count = this.count[a]! + this.count[b]!;
     if (count <= SMALL) this.mergeLists(a, b);
     else {
-      const x = this.bits.get(a) ?? this.makeBits(a);
-      const y = this.bits.get(b) ?? this.makeBits(b);
-      for (let k = 0; k < x.length; k++) x[k]! |= y[k]!;
+      const bits = this.bits.get(a) ?? this.makeBits(a);
+      const other = this.bits.get(b);
+      if (other === undefined) this.addBits(bits, b);
+      else bits.addAll(other);
       this.bits.delete(b);
       this.next[this.tail[a]!] = this.head[b]!;
       this.tail[a] = this.tail[b]!;
