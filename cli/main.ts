@@ -6,9 +6,11 @@ import { normaliseArguments, restoreStandardStreams } from './argv.js';
 import { buildCommand } from './commands/build.js';
 import type { Command } from './commands/command.js';
 import { compileCommand } from './commands/compile.js';
+import { flashCommand } from './commands/flash.js';
 import { inspectCommand } from './commands/inspect.js';
 import { objdumpCommand } from './commands/objdump.js';
 import { runCommand } from './commands/run.js';
+import { simulateCommand } from './commands/simulate.js';
 import { sizeCommand } from './commands/size.js';
 import { verifyCommand } from './commands/verify.js';
 import { ExitCode, exitCodeOf } from './exit-codes.js';
@@ -20,6 +22,8 @@ const COMMANDS = [
   compileCommand,
   buildCommand,
   runCommand,
+  flashCommand,
+  simulateCommand,
   objdumpCommand,
   sizeCommand,
   inspectCommand,
