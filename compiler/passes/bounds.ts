@@ -7,7 +7,7 @@ import { mayTrap, writes } from '../analysis/effects.js';
 import { Ranges } from '../analysis/ranges.js';
 import { countUses } from '../analysis/uses.js';
 import { type Func, type Inst, replace, resolve, resolveUses } from '../ir/function.js';
-import type { IrModule } from '../ir/module.js';
+import type { IrModule, MemoryDecl } from '../ir/module.js';
 import { Op } from '../ir/ops.js';
 
 export interface BoundsCounts {
@@ -100,29 +100,35 @@ class BoundsPass {
       this.join(inst, covering.inst, offset - covering.offset, out);
       return;
     }
+    const proved = extent === 0 || this.inside(inst, extent, memory);
+    if (proved && extent !== 0) this.counts.range++;
     const below = this.nearestBelow(list, inst, offset);
     if (below !== null && offset !== below.offset && this.uses[inst.args[0]!.id] === 1) {
-      // Nothing else needs the address. The checked address plus the distance does not wrap, so the check can be made from there, without the addition.
-      this.counts.rebased++;
+      // Nothing else needs the address, so the pointer is made from the one below.
       const distance = (offset - below.offset) | 0;
-      const check = this.func.create(Op.MemAddr, [below.inst.args[0]!], distance + extent, inst.imm2);
-      check.block = inst.block;
-      check.loc = inst.loc;
-      list.push({ inst: check, offset: below.offset, extent: check.imm, barriers: this.barriers });
-      out.push(check);
-      this.join(inst, check, distance, out);
+      this.join(inst, proved ? below.inst : this.rebase(inst, below, distance + extent, list, out), distance, out);
       return;
     }
-    if (
-      extent !== 0 &&
-      this.ranges.upper(inst.args[0]!, inst.block!) + extent <= memory.minPages * 2 ** memory.pageShift
-    ) {
-      this.counts.range++;
-      inst.imm = 0;
-    }
+    if (proved) inst.imm = 0;
     list.push({ inst, offset, extent, barriers: this.barriers });
     this.byRoot[inst.imm2]!.set(root, list);
     out.push(inst);
+  }
+
+  /** Is the largest address that the operand can have at this place inside the smallest size of the memory? */
+  private inside(inst: Inst, extent: number, memory: MemoryDecl): boolean {
+    return this.ranges.upper(inst.args[0]!, inst.block!) + extent <= memory.minPages * 2 ** memory.pageShift;
+  }
+
+  /** A check from the address of `below`, which passed one: that address plus the distance does not wrap. */
+  private rebase(inst: Inst, below: Check, extent: number, list: Check[], out: Inst[]): Inst {
+    this.counts.rebased++;
+    const check = this.func.create(Op.MemAddr, [below.inst.args[0]!], extent, inst.imm2);
+    check.block = inst.block;
+    check.loc = inst.loc;
+    list.push({ inst: check, offset: below.offset, extent, barriers: this.barriers });
+    out.push(check);
+    return check;
   }
 
   /** A check whose passing implies this one's, widened if that is allowed. */
