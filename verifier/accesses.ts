@@ -148,6 +148,11 @@ function loadConstant(walk: Walk, address: number, bytes: number, slot: number, 
   if (object === null || address + bytes > object.start + object.size || !image.mayTouch(code.func.module, object)) {
     if (address >= code.func.poolStart && address + bytes <= code.func.start && bytes === 4)
       return walk.make(slot, { ...NOTHING, made: Made.PoolWord, offset: address, detail: 1 });
+    if (bytes === 4 && image.functions.has(address + 4)) {
+      // The signature of a function that the compiler knew.
+      walk.notes.demand(walk, { symbol: CONSTANT, offset: address | 0 });
+      return { symbol: CONSTANT, offset: image.word(address)! | 0 };
+    }
     walk.complain(
       `load from ${hex(address)}${object === null ? '' : ` (${object.name})`}, which the module may not touch`,
     );
@@ -163,17 +168,19 @@ function loadConstant(walk: Walk, address: number, bytes: number, slot: number, 
     if (at === WASM_TABLE.offset.elems) return { symbol: CONSTANT, offset: peer!.start | 0 };
     if (at === WASM_TABLE.offset.size) return sizeOf(walk, slot, peer!, peer!.size / 4);
   }
-  if (!withinMinimum(object, at, bytes)) walk.complain(`load from ${object.name} + ${at}, beyond its size`);
+  if (!withinMinimum(walk, object, at, bytes)) walk.complain(`load from ${object.name} + ${at}, beyond its size`);
   if (kind === 'table-entries') return walk.make(slot, { ...NOTHING, arc, origins: [`table ${object.id}`] });
   if (kind === 'global' && bytes === 4)
     return walk.make(slot, { ...NOTHING, arc, origins: [`global ${object.id}+${at}`] });
   return walk.within(slot, arc);
 }
 
-/** Constant addresses need no check as long as they are below the size at instantiation. */
-function withinMinimum({ kind, minimum }: MemoryObject, at: number, bytes: number): boolean {
-  if (kind === 'memory-bytes') return at + bytes <= minimum;
-  return kind !== 'table-entries' || ((at & 3) === 0 && bytes === 4 && at / 4 < minimum);
+/** Constant addresses need no check as long as they are below a size that is known. */
+function withinMinimum(walk: Walk, object: MemoryObject, at: number, bytes: number): boolean {
+  const { kind, id } = object;
+  if (kind !== 'memory-bytes' && kind !== 'table-entries') return true;
+  const units = walk.state.units(id, walk.minimum);
+  return kind === 'memory-bytes' ? at + bytes <= units : (at & 3) === 0 && bytes === 4 && at / 4 < units;
 }
 
 /** The number of units of growing contents: a bound for ever after. */
@@ -287,10 +294,10 @@ function storeConstant(walk: Walk, address: number, bytes: number, value: Value 
   const at = address - object.start;
   switch (object.kind) {
     case 'memory-bytes':
-      if (!withinMinimum(object, at, bytes)) walk.complain(`store to ${object.name} + ${at}, beyond its size`);
+      if (!withinMinimum(walk, object, at, bytes)) walk.complain(`store to ${object.name} + ${at}, beyond its size`);
       return;
     case 'table-entries':
-      if (!withinMinimum(object, at, bytes)) walk.complain(`store to ${object.name} + ${at}, beyond its size`);
+      if (!withinMinimum(walk, object, at, bytes)) walk.complain(`store to ${object.name} + ${at}, beyond its size`);
       storeEntry(walk, object, value);
       return;
     case 'global':

@@ -77,6 +77,11 @@ export type CallTarget =
 const LIBCALL_SYMBOLS: ReadonlySet<string> = new Set(Object.values(LIBCALLS).map(({ symbol }) => symbol));
 const OBJECT_NAME = /^(.*)\$(memory|table|global|data|elem)(\d+)$/;
 
+/** What a module names for itself; module names have no `$`. */
+const INTERNAL_NAME = /^[^$]*\$(init|module|strings|stack_limit|(memory|table|global|data|elem)\d+(\.[a-z]+)?)$/;
+/** `module.name`: an export of a module or of the host. */
+const isExportName = (name: string): boolean => name.includes('.') && !INTERNAL_NAME.test(name);
+
 export class Image {
   readonly modules: VerifiedModule[] = [];
   readonly objects: MemoryObject[] = [];
@@ -258,7 +263,7 @@ export class Image {
     minimum = size,
   ): MemoryObject {
     const exported = (this.byAddress.get(start) ?? []).some(
-      (s) => s.isGlobal && s.name !== name && s.name.includes('.') && !s.name.includes('$'),
+      (s) => s.isGlobal && s.name !== name && isExportName(s.name),
     );
     const object: MemoryObject = {
       id: this.objects.length,
@@ -349,7 +354,7 @@ export class Image {
     const target = this.throughVeneer(address);
     const names = this.byAddress.get(target) ?? [];
     const func = this.functions.get(target);
-    const exported = names.find((s) => s.isGlobal && s.isFunction && s.name.includes('.') && !s.name.includes('$'));
+    const exported = names.find((s) => s.isGlobal && s.isFunction && isExportName(s.name));
     if (func !== undefined) return func.module === module || exported !== undefined ? { kind: 'module', func } : null;
     const libcall = names.find((s) => s.isGlobal && LIBCALL_SYMBOLS.has(s.name));
     if (libcall !== undefined) return { kind: 'libcall', symbol: libcall.name };

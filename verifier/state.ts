@@ -98,6 +98,8 @@ const DROP_AFTER = 24;
 /** Minimum units of each object, by object number. */
 export type Minimum = (object: number) => number;
 
+const NO_SIZES: ReadonlyMap<number, number> = new Map();
+
 export class State {
   /** 0..15: registers; then frame words, downwards from the entry SP. */
   readonly symbols: Int32Array;
@@ -107,6 +109,8 @@ export class State {
   checked = 0;
   /** Location of the frame word whose place in the shadow stack holds the return address, or -1. */
   shadowed = -1;
+  /** Units that an object is known to have by now, where that is more than at instantiation. */
+  sizes: ReadonlyMap<number, number> = NO_SIZES;
 
   constructor(locations: number) {
     this.symbols = new Int32Array(locations);
@@ -121,6 +125,7 @@ export class State {
     state.facts = new Map(this.facts);
     state.checked = this.checked;
     state.shadowed = this.shadowed;
+    state.sizes = this.sizes;
     return state;
   }
 
@@ -153,7 +158,7 @@ export class State {
   /** Largest known k with u32(value) + k <= units of the object; -1 if nothing is known. */
   slack(value: Value, object: number, minimum: Minimum): number {
     const top = high(this.arcOf(value));
-    let best = minimum(object) - top;
+    let best = this.units(object, minimum) - top;
     if (value.symbol !== CONSTANT) {
       const { relations } = this.fact(value.symbol);
       for (let i = 0; i < relations.length; i++) {
@@ -168,6 +173,16 @@ export class State {
       }
     }
     return best < 0 ? -1 : best;
+  }
+
+  /** Units that the object has at least. */
+  units(object: number, minimum: Minimum): number {
+    return Math.max(minimum(object), this.sizes.get(object) ?? 0);
+  }
+
+  /** The object has `units` or more, now and later. */
+  grown(object: number, units: number, minimum: Minimum): void {
+    if (units > this.units(object, minimum)) this.sizes = new Map([...this.sizes, [object, units]]);
   }
 
   /** Objects that some relation of the value's symbol speaks of. */
@@ -280,6 +295,7 @@ export function join(arrival: Arrival, mode: JoinMode, symbols: Symbols, minimum
   const state = new State(first.symbols.length);
   state.checked = Math.max(...incoming.map(({ checked }) => checked));
   state.shadowed = incoming.every(({ shadowed }) => shadowed === first.shadowed) ? first.shadowed : -1;
+  state.sizes = commonSizes(incoming);
   for (let l = 0; l < state.symbols.length; l++) {
     const own = symbols.arrival(block, l);
     const settled = mode === 'up' && visits > DROP_AFTER && before !== null && before.symbols[l] === own;
@@ -303,10 +319,26 @@ export function join(arrival: Arrival, mode: JoinMode, symbols: Symbols, minimum
   return state;
 }
 
+/** Sizes that all edges know. */
+function commonSizes(incoming: readonly State[]): ReadonlyMap<number, number> {
+  let sizes = incoming[0]!.sizes;
+  for (let i = 1; i < incoming.length && sizes.size > 0; i++) {
+    const other = incoming[i]!.sizes;
+    if (other === sizes) continue;
+    sizes = new Map(
+      [...sizes].flatMap(([object, units]) =>
+        other.has(object) ? [[object, Math.min(units, other.get(object)!)]] : [],
+      ),
+    );
+  }
+  return sizes;
+}
+
 /** True if everything that `assumed` says on arrival at the block follows from `proved`, a strict join. */
 export function implies(proved: State, assumed: State, block: number, symbols: Symbols, minimum: Minimum): boolean {
   if (proved.checked > assumed.checked) return false;
   if (assumed.shadowed !== -1 && assumed.shadowed !== proved.shadowed) return false;
+  for (const [object, units] of assumed.sizes) if ((proved.sizes.get(object) ?? 0) < units) return false;
   for (let l = 0; l < assumed.symbols.length; l++) {
     const symbol = assumed.symbols[l]!;
     if (symbol === symbols.arrival(block, l)) {
@@ -334,6 +366,7 @@ export function weaken(
   const state = assumed.copy();
   state.checked = Math.max(proved.checked, assumed.checked);
   if (proved.shadowed !== assumed.shadowed) state.shadowed = -1;
+  state.sizes = commonSizes([assumed, proved]);
   const weaker = (known: Fact, fact: Fact): Fact => {
     if (factImplies(known, fact, minimum)) return fact;
     const joined = joinFacts(known, fact, minimum);
@@ -610,6 +643,8 @@ export function sameFact(a: Fact, b: Fact): boolean {
 
 export function sameState(a: State, b: State): boolean {
   if (a.checked !== b.checked || a.shadowed !== b.shadowed || a.facts.size !== b.facts.size) return false;
+  if (a.sizes.size !== b.sizes.size || [...a.sizes].some(([object, units]) => b.sizes.get(object) !== units))
+    return false;
   for (let l = 0; l < a.symbols.length; l++)
     if (a.symbols[l] !== b.symbols[l] || a.offsets[l] !== b.offsets[l]) return false;
   for (const [symbol, fact] of a.facts) if (!sameFact(fact, b.fact(symbol))) return false;

@@ -146,7 +146,17 @@ function atMost(walk: Walk, a: Value, b: Value, strict: 0 | 1): boolean {
   if (top < 0 || bottom > 0xffffffff) return false;
   if (!state.restrict(a, range(0, top)) || !state.restrict(b, range(bottom, 0xffffffff))) return false;
   inherit(walk, a, b, strict);
+  noteSize(walk, b);
   return true;
+}
+
+/** A value that is below an object's size by some slack has a lower bound: so has the size. */
+function noteSize(walk: Walk, value: Value): void {
+  const { state } = walk;
+  for (const object of state.relatedObjects(value)) {
+    const slack = state.slack(value, object, walk.minimum);
+    if (slack >= 0) state.grown(object, low(walk.arc(value)) + slack, walk.minimum);
+  }
 }
 
 /** `a` is `strict` or more below `b`, so it is as far below everything that `b` is below. */

@@ -1,0 +1,82 @@
+// Verifies the machine code of every module of a WebAssembly test suite. Takes scripts, gives counts; runs no code.
+import { readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { CompileOptions } from '../../backend-xtensa/compile-module.js';
+import { DiagnosticError } from '../../compiler/diagnostics.js';
+import { verifyElf } from '../../verifier/verify.js';
+import { convert } from '../spec/convert.js';
+import type { Executor, Instance, Outcome } from '../spec/executor.js';
+import { SPECTEST_WAT } from '../spec/executors/spectest.js';
+import { ScriptRunner } from '../spec/runner.js';
+import type { Value } from '../spec/values.js';
+import { LinkWorld, type WorldModule } from './link-world.js';
+
+/** An executor that only compiles and links. Verdicts of a script run on it mean nothing. */
+class LinkingExecutor implements Executor {
+  readonly name = 'link';
+  world: LinkWorld;
+  modules = 0;
+
+  constructor(private readonly compile: CompileOptions) {
+    this.world = new LinkWorld(compile);
+  }
+  reset(): void {
+    this.world = new LinkWorld(this.compile);
+    this.modules = 0;
+    const converted = convert({
+      kind: 'text',
+      text: SPECTEST_WAT,
+      bytes: new Uint8Array(),
+      id: undefined,
+      definition: false,
+    });
+    if (!converted.ok) throw new Error(converted.reason);
+    this.register('spectest', this.instantiate(converted.bytes));
+  }
+  instantiate(bytes: Uint8Array): Instance {
+    return this.world.load(bytes, `m${this.modules++}`);
+  }
+  register(name: string, instance: Instance): void {
+    this.world.alias(name, instance as WorldModule);
+  }
+  invoke(): Outcome {
+    return { kind: 'values', values: [] };
+  }
+  get(): Value {
+    throw new DiagnosticError('W603', 'nothing runs');
+  }
+}
+
+export interface CodeCounts {
+  scripts: number;
+  modules: number;
+  functions: number;
+  bytes: number;
+  /** What was not proved, for people. */
+  readonly failures: string[];
+}
+
+/** All .wast files below a directory. */
+export function scriptsBelow(path: string): string[] {
+  return readdirSync(path, { withFileTypes: true })
+    .flatMap((e) =>
+      e.isDirectory() ? scriptsBelow(join(path, e.name)) : e.name.endsWith('.wast') ? [join(path, e.name)] : [],
+    )
+    .sort();
+}
+
+export function verifyScript(file: string, compile: CompileOptions, counts: CodeCounts): void {
+  const executor = new LinkingExecutor(compile);
+  new ScriptRunner(executor).run(readFileSync(file, 'utf8'));
+  const verdict = verifyElf(executor.world.elf(), file, { checkReturns: compile.cfi === 'full' });
+  counts.scripts++;
+  counts.modules += executor.modules;
+  counts.functions += verdict.functions.length;
+  for (const fault of verdict.faults) counts.failures.push(`${file}: ${fault}`);
+  for (const { name, size, violations } of verdict.functions) {
+    counts.bytes += size;
+    const [first] = violations;
+    if (first !== undefined)
+      counts.failures.push(`${file}: ${name}: 0x${first.address.toString(16)} ${first.instruction}: ${first.reason}`);
+  }
+}
