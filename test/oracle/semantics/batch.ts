@@ -5,9 +5,9 @@
 import { assemble } from '../../../backend-xtensa/isa/assemble.js';
 import type { Choice } from '../../../simulator/fuzz/random-program.js';
 import { DATA_REGISTER, Random, randomProgram } from '../../../simulator/fuzz/random-program.js';
+import type { MemoryPart } from '../qemu/bare.js';
+import { RESET_VECTOR } from '../qemu/bare.js';
 
-/** Where QEMU's de233_fpu core starts; RAM lies at 0 to 128 MiB and here, its MMU maps addresses to themselves. */
-export const RESET_VECTOR = 0xfe000000;
 export const CODE_BASE = 0x100000;
 export const BLOCK_BASE = 0x400000;
 /** Data that accesses may touch, registers before, registers after. */
@@ -43,11 +43,6 @@ const choiceOf =
  * `orb b3, b0, b14; orb b5, b0, b14; andb b0, b7, b7`: only the last one arrives), so blocks end behind each such write.
  */
 const WRITES_BOOLEAN: Choice = (row) => row.operands.some((spec) => spec.kind === 'br' && spec.role !== 'use');
-
-export interface MemoryPart {
-  readonly address: number;
-  readonly data: Uint8Array;
-}
 
 export interface Batch {
   readonly parts: readonly MemoryPart[];

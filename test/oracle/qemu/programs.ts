@@ -1,0 +1,162 @@
+// Compiled modules as whole images in QEMU and in the simulator: every call's results, trap, place and backtrace, then
+// memories and globals, bit for bit. Takes generated modules or scripts of real ones; gives the differences.
+
+import { compileModule } from '../../../backend-xtensa/compile-module.js';
+import type { OptLevel } from '../../../compiler/passes/pipeline.js';
+import type { BoardDescription } from '../../../compiler/abi/boards.js';
+import { ESP32_LARGE } from '../../../compiler/abi/boards.js';
+import { RT_MAILBOX, WASM_STOP } from '../../../compiler/abi/layout.js';
+import { exportSymbol, initSymbol } from '../../../compiler/abi/symbols.js';
+import { StopReason, TRAP_MESSAGES } from '../../../compiler/abi/traps.js';
+import { frontend } from '../../../compiler/driver.js';
+import { link } from '../../../linker/link.js';
+import type { LinkedImage } from '../../../linker/linked.js';
+import { readObject } from '../../../linker/read-object.js';
+import { loadRuntimeObjects } from '../../../linker/runtime-objects.js';
+import { callsFor } from '../../fuzz/compare.js';
+import type { GeneratedModule } from '../../fuzz/generate.js';
+import { isWide } from '../../fuzz/engine.js';
+import { toWords, wordsOf } from '../../runner/slot-device.js';
+import { runInQemu, runInSimulator } from './bare.js';
+import type { ImageCall, MemoryRange } from './supervisor.js';
+import { EXTERNAL, RECORD_BYTES, mailboxField, supervise } from './supervisor.js';
+
+const BOARD: BoardDescription = {
+  ...ESP32_LARGE,
+  name: 'esp32-oracle',
+  description: 'esp32 with 48 MiB of RAM that only the oracle has',
+  flashBytes: 0x1000000,
+  external: EXTERNAL,
+};
+const STACK_BYTES = 0x8000;
+/** What a memory may grow to: all of it is compared. */
+const GROWTH_LIMIT = 0x40000;
+
+/** A module and what is done with it. */
+export interface Subject {
+  readonly bytes: Uint8Array;
+  /** Calls of exports by name, in order; argument words. */
+  readonly calls: readonly { readonly name: string; readonly args: readonly bigint[] }[];
+  readonly globals: readonly { readonly name: string; readonly words: number }[];
+}
+
+export interface ProgramReport {
+  readonly modules: number;
+  readonly calls: number;
+  readonly trapped: number;
+  readonly memoryBytes: number;
+  readonly codeBytes: number;
+  readonly differences: readonly string[];
+}
+
+/** A module of the fuzzer with its calls. */
+export function subjectOf(module: GeneratedModule): Subject {
+  return {
+    bytes: module.bytes,
+    calls: callsFor(module).map(({ func, args }) => ({ name: `f${func}`, args })),
+    globals: module.globals.map((type, i) => ({ name: `g${i}`, words: isWide(type) ? 2 : 1 })),
+  };
+}
+
+interface Linked {
+  readonly image: LinkedImage;
+  readonly codeBytes: number;
+  readonly calls: readonly (ImageCall & { readonly text: string })[];
+  readonly ranges: readonly (MemoryRange & { readonly text: string })[];
+}
+
+function linkSubjects(subjects: readonly Subject[], level: OptLevel): Linked {
+  let codeBytes = 0;
+  const nameOf = (i: number): string => `m${i}`;
+  const objects = subjects.map(({ bytes }, i) => {
+    const compiled = compileModule(frontend(bytes, { name: nameOf(i) }), { level });
+    codeBytes += compiled.stats.codeBytes;
+    return readObject(compiled.object, nameOf(i), 'module');
+  });
+  const image = link([...loadRuntimeObjects(), ...objects], BOARD, {
+    stackBytes: STACK_BYTES,
+    growthLimit: GROWTH_LIMIT,
+    code: 'flash',
+    rodata: 'flash',
+  });
+  const address = (symbol: string): number => {
+    const found = image.symbols.get(symbol);
+    if (found === undefined) throw new Error(`no symbol ${symbol}`);
+    return found.address;
+  };
+  const calls = subjects.flatMap((subject, i) => {
+    const init = { entry: address(initSymbol(nameOf(i))), args: [], resultWords: 0, text: `module ${i} $init` };
+    const rest = subject.calls.map(({ name, args }, k) => {
+      const entry = objects[i]?.info?.exports.find((e) => e.name === name && e.kind === 'func');
+      const [params = '', results = ''] = (entry?.signature ?? ':').split(':');
+      const words = toWords(args, params);
+      const text = `module ${i} call ${k} ${name}(${args.map((a) => a.toString(16)).join(', ')})`;
+      return { entry: address(exportSymbol(nameOf(i), name)), args: words, resultWords: wordsOf(results), text };
+    });
+    return [init, ...rest];
+  });
+  const memories = image.memories.map(({ module, index, address: at, capacity }) => {
+    return { address: at, length: capacity, text: `${module} memory ${index}` };
+  });
+  const globals = subjects.flatMap((subject, i) =>
+    subject.globals.map(({ name, words }) => {
+      return { address: address(exportSymbol(nameOf(i), name)), length: 4 * words, text: `${nameOf(i)} ${name}` };
+    }),
+  );
+  return { image, codeBytes, calls, ranges: [...memories, ...globals].filter(({ length }) => length > 0) };
+}
+
+/** Links all subjects into one image and runs it on both machines. */
+export function compareSubjects(subjects: readonly Subject[], level: OptLevel): ProgramReport {
+  const { image, codeBytes, calls, ranges } = linkSubjects(subjects, level);
+  const programs = supervise(image, calls, ranges);
+  const theirs = runInQemu(programs.qemu);
+  const ours = runInSimulator(programs.simulator);
+  for (const output of [theirs, ours]) {
+    if (output.length !== programs.outputBytes) throw new Error(`${output.length} bytes of ${programs.outputBytes}`);
+  }
+  const differences: string[] = [];
+  let trapped = 0;
+  calls.forEach(({ text }, i) => {
+    const [a, b] = [theirs, ours].map((x) => x.subarray(i * RECORD_BYTES, (i + 1) * RECORD_BYTES)) as [
+      Uint8Array,
+      Uint8Array,
+    ];
+    if (endingOf(b).startsWith('trap')) trapped++;
+    const offset = firstDifference(a, b);
+    if (offset < 0) return;
+    differences.push(`${text}: qemu ${endingOf(a)}, simulator ${endingOf(b)}, first at byte ${offset} of the record`);
+  });
+  let at = calls.length * RECORD_BYTES;
+  for (const { text, length } of ranges) {
+    const [a, b] = [theirs, ours].map((x) => x.subarray(at, at + length)) as [Uint8Array, Uint8Array];
+    at += length;
+    const offset = a.findIndex((byte, i) => byte !== b[i]);
+    if (offset >= 0) differences.push(`${text}: byte ${offset} is ${a[offset]} in qemu, ${b[offset]} in the simulator`);
+  }
+  const memoryBytes = programs.outputBytes - calls.length * RECORD_BYTES;
+  return { modules: subjects.length, calls: calls.length, trapped, memoryBytes, codeBytes, differences };
+}
+
+const word = (record: Uint8Array, offset: number): number =>
+  new DataView(record.buffer, record.byteOffset, record.byteLength).getUint32(offset, true);
+
+/** Records differ by nature in the cycle count only. */
+function firstDifference(a: Uint8Array, b: Uint8Array): number {
+  const cycles = mailboxField('cycles_low');
+  return a.findIndex((byte, i) => byte !== b[i] && (i < cycles || i >= cycles + 4));
+}
+
+function endingOf(record: Uint8Array): string {
+  const stop = mailboxField('stop');
+  const reason = word(record, stop + WASM_STOP.offset.reason);
+  if (reason === StopReason.Trapped) {
+    const code = word(record, stop + WASM_STOP.offset.trap_code);
+    const pc = word(record, stop + WASM_STOP.offset.pc).toString(16);
+    return `trap ${TRAP_MESSAGES[code] ?? code} at ${pc}`;
+  }
+  if (reason !== StopReason.Returned) return `stop reason ${reason}`;
+  const count = Math.min(word(record, mailboxField('result_count')), RT_MAILBOX.size / 4);
+  const results = Array.from({ length: count }, (_, i) => word(record, mailboxField('results') + 4 * i).toString(16));
+  return `returned ${results.join(' ')}`;
+}
