@@ -23,10 +23,12 @@ export class Assigner {
   private readonly splitter: Splitter;
   private stamp = 0;
   /** Bundles met by the last probe, and where the first that cannot be thrown out begins to be in the way. */
-  private met: Bundle[] = [];
+  private readonly met: Bundle[] = [];
+  private metCount = 0;
   private blockedAt = 0;
   private readonly hintScore: Float64Array;
   private readonly hinted: number[] = [];
+  private hintCount = 0;
   /** Class member test: allocatable[class * pregCount + preg]. */
   private readonly allocatable: Uint8Array;
   private readonly calleeSaved: Uint8Array;
@@ -80,7 +82,7 @@ export class Assigner {
     const { occupancy, set } = this;
     const { segments, bundles } = set;
     const stamp = ++this.stamp;
-    this.met.length = 0;
+    this.metCount = 0;
     let worst = 0;
     for (let s = bundle.firstSegment; s !== NIL; s = segments.next[s]!) {
       const vreg = segments.vreg[s]!;
@@ -100,19 +102,19 @@ export class Assigner {
         }
         if (holder.stamp !== stamp) {
           holder.stamp = stamp;
-          this.met.push(holder);
+          this.met[this.metCount++] = holder;
           if (holder.density > worst) worst = holder.density;
         }
         // The holder may itself stand over positions reserved for its own operands, which will not go with it.
         from = occupancy.nextFixed(preg, occupancy.conflictAt, Math.min(to, segments.to[other]!));
       }
     }
-    return this.met.length === 0 ? FREE : worst;
+    return this.metCount === 0 ? FREE : worst;
   }
 
   private scoreHint(bundle: Bundle, preg: number, weight: number): void {
     if (preg === NIL || this.allocatable[bundle.classIndex * this.p.pregCount + preg] === 0) return;
-    if (this.hintScore[preg] === 0) this.hinted.push(preg);
+    if (this.hintScore[preg] === 0) this.hinted[this.hintCount++] = preg;
     this.hintScore[preg]! += weight + 1e-6;
   }
 
@@ -120,8 +122,8 @@ export class Assigner {
   private collectHints(bundle: Bundle): void {
     const { set, joined } = this;
     const { uses, segments, bundles } = set;
-    for (const preg of this.hinted) this.hintScore[preg] = 0;
-    this.hinted.length = 0;
+    for (let k = 0; k < this.hintCount; k++) this.hintScore[this.hinted[k]!] = 0;
+    this.hintCount = 0;
     for (let u = bundle.firstUse; u !== NIL; u = uses.next[u]!) {
       if (uses.preg[u] !== NIL) this.scoreHint(bundle, uses.preg[u]!, uses.weight[u]!);
     }
@@ -135,7 +137,12 @@ export class Assigner {
       }
     }
     const { hinted, hintScore } = this;
-    if (hinted.length > 1) hinted.sort((a, b) => hintScore[b]! - hintScore[a]!);
+    for (let k = 1; k < this.hintCount; k++) {
+      const preg = hinted[k]!;
+      let at = k;
+      for (; at > 0 && hintScore[hinted[at - 1]!]! < hintScore[preg]!; at--) hinted[at] = hinted[at - 1]!;
+      hinted[at] = preg;
+    }
   }
 
   /** True if a first use of this callee-saved register would cost more than memory for `bundle`. */
@@ -156,7 +163,7 @@ export class Assigner {
     let victim = NIL;
     let victimDensity = BLOCKED;
     const { order } = cls;
-    const hintCount = this.hinted.length;
+    const { hintCount } = this;
     for (let k = 0; k < hintCount + order.length; k++) {
       const isHint = k < hintCount;
       const preg = isHint ? this.hinted[k]! : order[k - hintCount]!;
@@ -179,9 +186,7 @@ export class Assigner {
     }
     if (victim !== NIL && !this.tooDear(victim, bundle)) {
       this.probe(victim, bundle, limit);
-      const out = this.met;
-      this.met = [];
-      for (const other of out) this.takeBack(other);
+      for (let k = 0; k < this.metCount; k++) this.takeBack(this.met[k]!);
       this.give(bundle, victim);
       return;
     }

@@ -10,6 +10,23 @@ export const NOWHERE: Location = -0x40000000;
 /** Answer for positions at which the vreg is not live. */
 export const NOT_LIVE: Location = -0x40000001;
 
+/** Sorts list[a] .. list[b - 1]; segments come nearly in order, because liveness makes them from the back. */
+function sortByPosition(list: Int32Array, a: number, b: number, from: Int32Array): void {
+  let steps = 0;
+  for (let k = a + 1; k < b; k++) {
+    const s = list[k]!;
+    const position = from[s]!;
+    let at = k;
+    for (; at > a && from[list[at - 1]!]! > position; at--) list[at] = list[at - 1]!;
+    list[at] = s;
+    steps += k - at;
+    if (steps > 16 * (b - a)) {
+      list.subarray(a, b).sort((x, y) => from[x]! - from[y]!);
+      return;
+    }
+  }
+}
+
 export class LocationMap {
   /** Segments of vreg v, sorted: list[start[v]] .. list[start[v + 1] - 1]. */
   readonly start: Int32Array;
@@ -35,7 +52,7 @@ export class LocationMap {
     const list = i32(segments.count);
     for (let s = 0; s < segments.count; s++) {
       const v = segments.vreg[s]!;
-      list[fill[v]!++] = s;
+      list[--fill[v + 1]!] = s;
     }
     this.start = start;
     this.list = list;
@@ -46,7 +63,7 @@ export class LocationMap {
     for (let v = 0; v < n; v++) {
       const a = start[v]!;
       const b = start[v + 1]!;
-      if (b - a > 1) list.subarray(a, b).sort((x, y) => from[x]! - from[y]!);
+      sortByPosition(list, a, b, from);
       let first = NIL;
       for (let k = a; k < b; k++) {
         const bundle = bundles[segments.bundle[list[k]!]!]!;

@@ -15,10 +15,11 @@ export interface MoveContext {
 }
 
 export class ParallelMoves {
-  private from: number[] = [];
-  private to: number[] = [];
-  private remat: number[] = [];
-  private cls: number[] = [];
+  private count = 0;
+  private readonly from: number[] = [];
+  private readonly to: number[] = [];
+  private readonly remat: number[] = [];
+  private readonly cls: number[] = [];
   /** Per location (registers, then slots): pending moves that read it, and the pending move that writes it plus 1. */
   private readers = new Int32Array(64);
   private writer = new Int32Array(64);
@@ -27,15 +28,16 @@ export class ParallelMoves {
   constructor(private readonly context: MoveContext) {}
 
   get isEmpty(): boolean {
-    return this.to.length === 0;
+    return this.count === 0;
   }
 
   add(from: Location, to: Location, rematToken: number, classIndex: number): void {
     if (rematToken < 0 && from === to) return;
-    this.from.push(from);
-    this.to.push(to);
-    this.remat.push(rematToken);
-    this.cls.push(classIndex);
+    const at = this.count++;
+    this.from[at] = from;
+    this.to[at] = to;
+    this.remat[at] = rematToken;
+    this.cls[at] = classIndex;
   }
 
   private index(location: Location): number {
@@ -56,11 +58,11 @@ export class ParallelMoves {
   sequence(out: Move[]): void {
     this.out = out;
     const { from, to, remat, cls } = this;
-    const n = to.length;
+    const n = this.count;
     let left = n;
     if (n === 1) {
       this.emit(from[0]!, to[0]!, remat[0]!, cls[0]!);
-      this.clear();
+      this.count = 0;
       return;
     }
     for (let m = 0; m < n; m++) {
@@ -115,22 +117,20 @@ export class ParallelMoves {
       this.writer[this.index(to[m]!)] = 0;
       if (remat[m]! < 0) this.readers[this.index(from[m]!)] = 0;
     }
-    this.clear();
-  }
-
-  private clear(): void {
-    this.from.length = 0;
-    this.to.length = 0;
-    this.remat.length = 0;
-    this.cls.length = 0;
+    this.count = 0;
   }
 
   /** A register of the class that may be destroyed here, if there is one. */
   private scratch(classIndex: number): PReg | undefined {
     for (const preg of this.context.classes[classIndex]!.order) {
-      if (this.context.isFree(preg) && !this.from.includes(preg) && !this.to.includes(preg)) return preg;
+      if (this.context.isFree(preg) && !this.isInvolved(preg)) return preg;
     }
     return undefined;
+  }
+
+  private isInvolved(preg: PReg): boolean {
+    for (let k = 0; k < this.count; k++) if (this.from[k] === preg || this.to[k] === preg) return true;
+    return false;
   }
 
   private push(from: Location, to: Location, rematToken: number, classIndex: number): void {
