@@ -3,12 +3,12 @@
 // needed. Each kind of proof has its counter.
 import { controlFlow, removeUnreachable } from '../analysis/cfg.js';
 import { DominatorTree } from '../analysis/dominators.js';
-import { mayTrap, writes } from '../analysis/effects.js';
 import { Ranges } from '../analysis/ranges.js';
 import { countUses } from '../analysis/uses.js';
 import { type Func, type Inst, replace, resolve, resolveUses } from '../ir/function.js';
 import type { IrModule, MemoryDecl } from '../ir/module.js';
 import { Op } from '../ir/ops.js';
+import { groupChecks, MAX_DISTANCE, splitAddress } from './group-checks.js';
 
 export interface BoundsCounts {
   /** mem.addr ops seen. */
@@ -17,17 +17,12 @@ export interface BoundsCounts {
   range: number;
   /** Covered by a dominating check of an address at a constant distance below. */
   covered: number;
-  /** Joined with an earlier check in the same block that was widened; nothing observable lies between. */
-  widened: number;
+  /** Joined with the checks of neighbouring accesses off the same address; nothing observable lies between. */
+  grouped: number;
   /** Made from the address of an earlier check, which spares computing the own address. */
   rebased: number;
 }
 
-/**
- * No memory has 2^30 bytes or more on a 32-bit chip (nor in the reference interpreter), so an address that passed a check
- * plus a smaller constant does not wrap.
- */
-const MAX_DISTANCE = 2 ** 30;
 /** Candidates looked at for one check. */
 const SEARCH_LIMIT = 12;
 
@@ -36,17 +31,17 @@ interface Check {
   /** Constant added to the root. */
   readonly offset: number;
   /** Bytes from the address known to be inside once it has run: the extent, also of dropped checks. */
-  extent: number;
-  /** Barriers counted when it was made: equal count and block mean nothing observable came between. */
-  readonly barriers: number;
+  readonly extent: number;
 }
 
 /** Rewrites `func` in place. */
 export function reduceBoundsChecks(func: Func, module: IrModule): BoundsCounts {
   removeUnreachable(func);
-  const counts: BoundsCounts = { checks: 0, range: 0, covered: 0, widened: 0, rebased: 0 };
+  const counts: BoundsCounts = { checks: 0, range: 0, covered: 0, grouped: 0, rebased: 0 };
   if (!func.blocks.some((block) => block.insts.some((inst) => inst.op === Op.MemAddr))) return counts;
+  counts.grouped = groupChecks(func);
   new BoundsPass(func, module, counts).run();
+  counts.checks += counts.grouped;
   return counts;
 }
 
@@ -56,7 +51,6 @@ class BoundsPass {
   private readonly ranges;
   /** Checks by memory and root value; constant addresses have no root and need none, being decided at once. */
   private readonly byRoot: Map<Inst, Check[]>[];
-  private barriers = 0;
   private readonly uses: Uint32Array;
 
   constructor(
@@ -73,16 +67,12 @@ class BoundsPass {
 
   run(): void {
     for (const block of this.cfg.order) {
-      this.barriers++;
       const insts: Inst[] = [];
       for (const inst of block.insts) {
         const { args } = inst;
         for (let i = 0; i < args.length; i++) args[i] = resolve(args[i]!);
         if (inst.op === Op.MemAddr) this.visit(inst, insts);
-        else {
-          if (writes(inst) !== 0 || mayTrap(inst)) this.barriers++;
-          insts.push(inst);
-        }
+        else insts.push(inst);
       }
       block.insts = insts;
     }
@@ -110,7 +100,7 @@ class BoundsPass {
       return;
     }
     if (proved) inst.imm = 0;
-    list.push({ inst, offset, extent, barriers: this.barriers });
+    list.push({ inst, offset, extent });
     this.byRoot[inst.imm2]!.set(root, list);
     out.push(inst);
   }
@@ -126,12 +116,12 @@ class BoundsPass {
     const check = this.func.create(Op.MemAddr, [below.inst.args[0]!], extent, inst.imm2);
     check.block = inst.block;
     check.loc = inst.loc;
-    list.push({ inst: check, offset: below.offset, extent, barriers: this.barriers });
+    list.push({ inst: check, offset: below.offset, extent });
     out.push(check);
     return check;
   }
 
-  /** A check whose passing implies this one's, widened if that is allowed. */
+  /** A check whose passing implies this one's. */
   private find(list: readonly Check[], inst: Inst, offset: number, extent: number): Check | null {
     const stop = Math.max(0, list.length - SEARCH_LIMIT);
     for (let i = list.length - 1; i >= stop; i--) {
@@ -140,11 +130,6 @@ class BoundsPass {
       if (distance < 0 || distance >= MAX_DISTANCE || !this.tree.dominates(check.inst.block!, inst.block!)) continue;
       if (distance + extent <= check.extent) {
         this.counts.covered++;
-        return check;
-      }
-      if (check.inst.block === inst.block && check.barriers === this.barriers && check.inst.imm !== 0) {
-        this.counts.widened++;
-        check.extent = check.inst.imm = distance + extent;
         return check;
       }
     }
@@ -176,15 +161,4 @@ class BoundsPass {
     inst.block = null;
     replace(inst, pointer);
   }
-}
-
-/** Root and constant part of an address. A constant is its own root. */
-function splitAddress(address: Inst): [root: Inst, offset: number] {
-  let at = address;
-  let offset = 0;
-  while (at.op === Op.I32Add && at.args[1]!.op === Op.I32Const) {
-    offset = (offset + at.args[1]!.imm) | 0;
-    at = at.args[0]!;
-  }
-  return [at, offset];
 }

@@ -111,7 +111,7 @@ export const PASSES: readonly Pass[] = [
       count(stats, 'bounds.checks', c.checks);
       count(stats, 'bounds.range', c.range);
       count(stats, 'bounds.covered', c.covered);
-      count(stats, 'bounds.widened', c.widened);
+      count(stats, 'bounds.grouped', c.grouped);
       count(stats, 'bounds.rebased', c.rebased);
     },
   },
