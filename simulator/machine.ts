@@ -46,6 +46,8 @@ export interface MachineOptions {
   readonly onSimcall?: (machine: Machine) => void;
   /** False: never translate, only interpret. For comparing the two. */
   readonly translate?: boolean;
+  /** How often a block is interpreted before it is translated; default 600, about where the cost is earned back. */
+  readonly translateAfter?: number;
 }
 
 export interface RunOptions {
@@ -74,6 +76,7 @@ export interface CallOptions extends RunOptions {
   readonly returnAddress?: number;
 }
 
+const TRANSLATE_AFTER = 600;
 const CALL_RETURN = 0x400007f0;
 const INSTRUCTION_LIMIT = 2 ** 53;
 
@@ -164,6 +167,7 @@ export class Machine {
       fetch: (address) => this.fetchByte(address),
       fetchRefused: (address) => this.fetchRefused(address),
       translate: options.translate ?? true,
+      translateAfter: options.translateAfter ?? TRANSLATE_AFTER,
       unaligned: cpu.unaligned,
     });
   }

@@ -21,7 +21,7 @@ export interface TestProgram {
 
 /** Assembles at ORIGIN, sets pc there; VECBASE points to (zeroed) RAM, FPU enabled, windows off. */
 export function load(source: string, options: Partial<MachineOptions> = {}): TestProgram {
-  const machine = new Machine({ board: ESP32, ...options });
+  const machine = new Machine({ board: ESP32, translateAfter: 30, ...options });
   const { bytes, labels } = assemble(source, { origin: ORIGIN });
   machine.writeMemory(ORIGIN, bytes);
   machine.setSpecial(SR.PS, 0);

@@ -15,12 +15,12 @@ export interface DispatcherOptions {
   /** Throws MachineStop for addresses whose execution is refused for reasons of the model. */
   readonly fetchRefused: (address: number) => void;
   readonly translate: boolean;
+  /** How often a block is interpreted before a region is translated from it. */
+  readonly translateAfter: number;
   /** Unaligned data accesses work. */
   readonly unaligned: boolean;
 }
 
-/** How often a block is interpreted before a region is translated from it. */
-const HOT = 60;
 /** A region that comes back this often without having done anything is given up. */
 const MAX_IDLE = 16;
 /** Counts inside regions are small integers. */
@@ -125,7 +125,12 @@ export class Dispatcher {
       return;
     }
     entry.warm = true;
-    if (translator !== undefined && ++entry.heat >= HOT && entry.region === undefined && !core.unusualMode) {
+    if (
+      translator !== undefined &&
+      ++entry.heat >= this.options.translateAfter &&
+      entry.region === undefined &&
+      !core.unusualMode
+    ) {
       entry.heat = 0;
       translator.translate(entry);
     }

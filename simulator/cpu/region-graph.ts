@@ -4,8 +4,11 @@
 import type { DecodedOp } from './decoded.js';
 import { TEMPLATES } from './templates.js';
 
-/** Instructions of one region at most: bounds the generated function so that the JavaScript engine will optimise it. */
-const MAX_OPS = 360;
+/**
+ * Instructions of one region at most. The JavaScript engine's optimising compiler takes more than linear time: at 360 a
+ * region could wait a second for its machine code, at 160 it is some 20 ms.
+ */
+const MAX_OPS = 160;
 
 /** Where control goes: a node of the region, or out of it to `pc`. */
 export interface Edge {

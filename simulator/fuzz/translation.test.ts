@@ -41,7 +41,7 @@ function snapshot(machine: Machine): unknown {
 
 describe('translated code against the interpreter', () => {
   it('random programs leave the same state, whole and in slices', () => {
-    const translated = new Machine({ board: ESP32 });
+    const translated = new Machine({ board: ESP32, translateAfter: 30 });
     const interpreted = new Machine({ board: ESP32, translate: false });
     const seen = new Set<string>();
     let regions = 0;
