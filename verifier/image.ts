@@ -235,7 +235,7 @@ export class Image {
       const func = this.functions.get(value);
       const segment = this.segmentAt(value);
       if (func !== undefined && value !== last) {
-        func.poolStart = Math.min(value, Math.max(end, segment?.address ?? value));
+        func.poolStart = Math.min(value, (Math.max(end, segment?.address ?? value) + 3) & ~3);
         if (end > value) this.faults.push(`${func.name} overlaps other code`);
         if (segment === null || !segment.executable || value + size > segment.address + segment.size)
           this.faults.push(`${func.name} does not lie in executable memory`);
