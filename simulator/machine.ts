@@ -5,7 +5,7 @@ import type { BoardDescription } from '../compiler/abi/boards.js';
 import { Bus } from './bus/bus.js';
 import type { Watch } from './bus/bus.js';
 import { Memory, PAGE_BYTES, PAGE_SHIFT } from './bus/memory.js';
-import type { PeripheralHost } from './bus/peripheral.js';
+import type { Peripheral, PeripheralHost } from './bus/peripheral.js';
 import { Clock, Scheduler } from './clock.js';
 import { Core } from './cpu/core.js';
 import { CodeCache } from './cpu/code-cache.js';
@@ -94,7 +94,8 @@ export class Machine {
   private readonly dport: Dport;
   private readonly rtc: Rtc;
   private readonly timerGroups: readonly TimerGroup[];
-  private readonly others: readonly { reset(): void }[];
+  /** Everything on the peripheral bus. */
+  readonly peripherals: readonly Peripheral[];
   private readonly options: MachineOptions;
   private readonly breakpoints = new Set<number>();
   private watches: readonly Watch[] = [];
@@ -159,10 +160,8 @@ export class Machine {
     );
     const appTable = new StorageTable('APP_FLASH_MMU_TABLE', 0x3ff12000);
     const rest = [new IoMux(), new Efuse(), new RandomNumbers(options.seed ?? 1), new Syscon(), appTable];
-    for (const peripheral of [this.dport, mmu, this.rtc, ...this.timerGroups, this.uart, this.gpio, ...rest]) {
-      this.bus.attach(peripheral);
-    }
-    this.others = [this.rtc, ...this.timerGroups, this.uart, this.gpio, ...rest];
+    this.peripherals = [this.dport, mmu, this.rtc, ...this.timerGroups, this.uart, this.gpio, ...rest];
+    for (const peripheral of this.peripherals) this.bus.attach(peripheral);
     this.dispatcher = new Dispatcher(this.core, this.memory, this.cache, cpu.features, {
       fetch: (address) => this.fetchByte(address),
       fetchRefused: (address) => this.fetchRefused(address),
@@ -276,8 +275,7 @@ export class Machine {
     this.scheduler.clear();
     this.clock.reset();
     this.core.reset();
-    this.dport.reset();
-    for (const peripheral of this.others) peripheral.reset();
+    for (const peripheral of this.peripherals) peripheral.reset();
     this.cache.clear();
   }
 

@@ -62,8 +62,12 @@ export abstract class RegisterBlock implements Peripheral {
     for (const [offset, spec] of Object.entries(registers)) this.specs[Number(offset) / 4] = spec;
   }
 
+  /** Names of the registers declared with `accept`. */
+  readonly accepted: string[] = [];
+
   /** Declares `count` plain storage registers that the model accepts and otherwise ignores. */
   protected accept(offset: number, name: string, count = 1, reset = 0): void {
+    this.accepted.push(count === 1 ? name : `${name}0-${count - 1}`);
     for (let i = 0; i < count; i++) {
       this.specs[offset / 4 + i] = { name: count === 1 ? name : `${name}${i}`, reset };
     }

@@ -23,6 +23,8 @@ import { TEMPLATES } from './templates.js';
 
 /** How often a region may be made again because one of its cold exits turned out hot. */
 const MAX_REBUILDS = 3;
+/** Cold exits remembered at most: a machine that runs program after program must not keep all their code alive. */
+const MAX_COLD_EXITS = 10_000;
 
 export interface TranslatorOptions {
   readonly features: ReadonlySet<IsaFeature>;
@@ -79,6 +81,7 @@ export class Translator {
       entry,
       new Region(run, emission.maxInstructions, emission.maxCycles, emission.usesFloat, emission.start, emission.end),
     );
+    if (this.coldExits.size > MAX_COLD_EXITS) this.coldExits.clear();
     for (const pc of emission.exits) {
       const set = this.coldExits.get(pc);
       if (set === undefined) this.coldExits.set(pc, new Set([entry]));
