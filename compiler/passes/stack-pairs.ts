@@ -1,10 +1,11 @@
 // Removal of redundant push/pop pairs of the operand stack. Takes a function, gives one in which a value crosses a control
-// transfer only when it has to. Knows no op but constants and jumps.
+// transfer only when it has to. Knows no op but jumps.
 //
 // Wasm code pushes a value before a branch and pops it behind it. SSA construction has already removed the pairs within a
 // block; what is left of the stack (and of locals, which are slots as well) are the edge arguments: each is one push at the
 // jump and one pop at the target. A pair is redundant, and this pass removes it, when
 // - every edge into the block pushes the same value, or the popped value itself (`trivial`): the users take it directly;
+//   so too if they push what is computed alike from the same operands: it is computed behind the branch instead;
 // - two slots are always pushed the same values (`duplicate`): one slot is left;
 // - the block has one predecessor (`straight`): nothing merges there. The blocks are joined if the jump is unconditional;
 // - the block only pushes again what it has popped and jumps on (`threaded`): the first jump goes where the second leads.
@@ -12,7 +13,7 @@ import { incomingEdges, removeParam } from '../analysis/edges.js';
 import { controlFlow, removeUnreachable } from '../analysis/cfg.js';
 import { countUses } from '../analysis/uses.js';
 import { type Block, type Edge, type Func, type Inst, replace, resolve, resolveUses } from '../ir/function.js';
-import { Op } from '../ir/ops.js';
+import { Op, OPS } from '../ir/ops.js';
 
 /** What the pass did to one function. */
 export interface StackPairCounts {
@@ -61,9 +62,12 @@ function edgeArguments(func: Func): number {
   return n;
 }
 
-const isConstant = (inst: Inst): boolean => inst.op >= Op.I32Const && inst.op <= Op.F64Const;
-const sameConstant = (a: Inst, b: Inst): boolean =>
-  a.op === b.op && isConstant(a) && a.imm === b.imm && a.imm2 === b.imm2;
+/** Do two pure instructions compute the same of the same operands? */
+function sameComputation(a: Inst, b: Inst): boolean {
+  if (a.op !== b.op || a.type !== b.type || a.imm !== b.imm || a.imm2 !== b.imm2 || a.aux !== b.aux) return false;
+  if (OPS[a.op]!.effect !== 'pure' || a.op === Op.Param || a.op === Op.Proj) return false;
+  return a.args.every((arg, i) => resolve(arg) === resolve(b.args[i]!));
+}
 
 /** Removes trivial and duplicate parameters until none is left; true if any went. */
 function removeSlots(func: Func, counts: StackPairCounts): boolean {
@@ -93,13 +97,13 @@ function removeTrivial(func: Func, block: Block, edges: readonly Edge[]): number
   for (let i = block.params.length - 1; i >= 0; i--) {
     const param = block.params[i]!;
     let only: Inst | null = null;
-    let constants = false;
+    let computed = false;
     let trivial = true;
     for (const edge of edges) {
       const value = edge.args[i]!;
       if (value === param || value === only) continue;
       if (only === null) only = value;
-      else if (sameConstant(only, value)) constants = true;
+      else if (sameComputation(only, value)) computed = true;
       else {
         trivial = false;
         break;
@@ -107,17 +111,18 @@ function removeTrivial(func: Func, block: Block, edges: readonly Edge[]): number
     }
     if (!trivial || only === null) continue;
     removeParam(block, i, edges);
-    // Equal constants from several places: a copy here, since none of them need dominate this block.
-    replace(param, constants ? copyConstant(func, block, only) : only);
+    // Computed alike in several places: computed here instead. The operands are there, being there on every way.
+    replace(param, computed ? copyTo(func, block, only) : only);
     removed++;
   }
   return removed;
 }
 
-function copyConstant(func: Func, block: Block, constant: Inst): Inst {
-  const copy = func.create(constant.op, [], constant.imm, constant.imm2);
+function copyTo(func: Func, block: Block, inst: Inst): Inst {
+  const copy = func.create(inst.op, inst.args.map(resolve), inst.imm, inst.imm2, inst.type);
+  copy.aux = inst.aux;
   copy.block = block;
-  copy.loc = constant.loc;
+  copy.loc = inst.loc;
   block.insts.unshift(copy);
   return copy;
 }
