@@ -2,7 +2,8 @@
 // machine function before layout; knows the hardware's rules for LBEG, LEND and LCOUNT, no registers and no offsets.
 //
 // A loop qualifies if its only latch ends in a comparison of a counter (a header parameter stepped by a constant) with a
-// value from outside, it makes no calls (a callee may use LOOP itself) and contains no other loop. It becomes
+// value from outside, it makes no calls (a callee may use LOOP itself), contains no other loop, and is left only by the
+// latch: loops with other ways out seldom run often enough to pay for their set-up, and would leave LCOUNT set. It becomes
 //
 //   P(q...): count = ...; LOOP count; jump H(q...)     P is laid out right before H: LBEG is the address after LOOP
 //   H(p...): body
@@ -38,6 +39,7 @@ export function makeHardwareLoops(mach: MachFunction, skip: ReadonlySet<number>)
   if (latches.length === 0) return;
   computePreds(mach);
   const defs = new Definitions(mach);
+  const copies = new Map<VReg, LoopCopy>();
   for (const latch of latches) {
     for (let back = 0; back < 2; back++) {
       const header = latch.succs[back]!.target;
@@ -46,9 +48,35 @@ export function makeHardwareLoops(mach: MachFunction, skip: ReadonlySet<number>)
       if (body === null) continue;
       const plan = planLoop(defs, header, latch, back, body);
       if (plan === null) continue;
-      rewrite(mach, defs, plan);
+      rewrite(mach, defs, plan, body, copies);
       break;
     }
+  }
+  if (copies.size > 0) useCopies(mach, copies);
+}
+
+/** What stands for a value of a loop's body behind the loop: the parameter of M that carries it. */
+interface LoopCopy {
+  readonly vreg: VReg;
+  readonly body: ReadonlySet<MachBlock>;
+}
+
+/** Behind a loop its values live on as M's parameters, or each would need a register of its own beside that. */
+function useCopies(mach: MachFunction, copies: ReadonlyMap<VReg, LoopCopy>): void {
+  for (const block of mach.blocks) {
+    const copyOf = (vreg: VReg): VReg => {
+      const copy = copies.get(vreg);
+      return copy === undefined || copy.body.has(block) ? vreg : copy.vreg;
+    };
+    for (const inst of block.insts) {
+      for (const operand of inst.operands) {
+        if (operand.kind === OperandKind.Use && copyOf(operand.vreg) !== operand.vreg) {
+          inst.operands = inst.operands.map((o) => (o.kind === OperandKind.Use ? { ...o, vreg: copyOf(o.vreg) } : o));
+          break;
+        }
+      }
+    }
+    for (const { args } of block.succs) args.forEach((arg, i) => (args[i] = copyOf(arg)));
   }
 }
 
@@ -69,7 +97,15 @@ function computePreds(mach: MachFunction): void {
   for (const block of mach.blocks) for (const { target } of block.succs) target.preds.push(block);
 }
 
-/** Blocks of the natural loop header..latch if it is innermost, small and calls nothing; else null. */
+/** True if the body is left elsewhere than by the latch. */
+function hasOtherExits(body: ReadonlySet<MachBlock>, header: MachBlock, latch: MachBlock): boolean {
+  for (const block of body) {
+    if (block !== latch && block.succs.some(({ target }) => target !== header && !body.has(target))) return true;
+  }
+  return false;
+}
+
+/** Blocks of the natural loop header..latch if it qualifies in all but its count; else null. */
 function loopBody(mach: MachFunction, header: MachBlock, latch: MachBlock): Set<MachBlock> | null {
   const body = new Set<MachBlock>([header, latch]);
   const work = latch === header ? [] : [latch];
@@ -88,7 +124,7 @@ function loopBody(mach: MachFunction, header: MachBlock, latch: MachBlock): Set<
     if (instructions > MAX_INSTRUCTIONS) return null;
     for (const { op, site } of block.insts) if (site === SITE_CALL || op === Pseudo.Loop) return null;
   }
-  if (header.preds.filter((pred) => body.has(pred)).length !== 1) return null;
+  if (header.preds.filter((pred) => body.has(pred)).length !== 1 || hasOtherExits(body, header, latch)) return null;
   return hasInnerLoop(header, body) ? null : body;
 }
 
@@ -260,14 +296,20 @@ function withExactCount(defs: Definitions, plan: LoopPlan, starts: readonly VReg
   return endZeros >= bits && starts.every((start) => defs.trailingZeros(start) >= bits) ? plan : null;
 }
 
-function rewrite(mach: MachFunction, defs: Definitions, plan: LoopPlan): void {
+function rewrite(
+  mach: MachFunction,
+  defs: Definitions,
+  plan: LoopPlan,
+  body: ReadonlySet<MachBlock>,
+  copies: Map<VReg, LoopCopy>,
+): void {
   const { header, latch, counter, next } = plan;
   const loc = latch.insts[latch.insts.length - 1]!.loc;
-  const copies = (): VReg[] => header.params.map((param) => mach.newVReg(mach.classOf[param]!));
+  const newParams = (): VReg[] => header.params.map((param) => mach.newVReg(mach.classOf[param]!));
 
   const entry = new MachBlock();
   entry.weight = COALESCING_BIAS * plan.outside.reduce((most, block) => Math.max(most, block.weight), 0);
-  entry.params = copies();
+  entry.params = newParams();
   for (const block of plan.outside) {
     block.succs = block.succs.map((edge) => (edge.target === header ? { target: entry, args: edge.args } : edge));
   }
@@ -279,7 +321,7 @@ function rewrite(mach: MachFunction, defs: Definitions, plan: LoopPlan): void {
 
   const end = new MachBlock();
   end.weight = COALESCING_BIAS * latch.weight;
-  end.params = copies();
+  end.params = newParams();
   end.preds = [latch];
   const last = new MachInst(Pseudo.LoopEnd, 0, loc);
   last.loop = header.id;
@@ -295,8 +337,13 @@ function rewrite(mach: MachFunction, defs: Definitions, plan: LoopPlan): void {
   end.params = keep(end.params);
   end.succs = [
     { target: header, args: [...end.params] },
-    { target: plan.exit.target, args: plan.exit.args },
+    { target: plan.exit.target, args: [...plan.exit.args] },
   ];
+  const within = new Set([...body, entry]);
+  keep(plan.backArgs).forEach((arg, i) => {
+    const home = defs.block[arg] ?? null;
+    if (home !== null && body.has(home)) copies.set(arg, { vreg: end.params[i]!, body: within });
+  });
   if (isDead) {
     const step = defs.inst[next]!;
     const home = defs.block[next]!;

@@ -60,7 +60,7 @@ const SHAPES: readonly (readonly [name: string, loop: boolean | null, body: stri
   ],
   [
     'early_exit',
-    true,
+    false,
     `(block $out (loop $l
       (local.set $s (i32.add (i32.mul (local.get $s) (i32.const 3)) (i32.const 1)))
       (br_if $out (i32.eq (local.get $s) (local.get $m)))
@@ -106,7 +106,7 @@ const SHAPES: readonly (readonly [name: string, loop: boolean | null, body: stri
   ],
   [
     'count_zero_left_early',
-    true,
+    false,
     `(block $out (loop $l
       (local.set $s (i32.add (local.get $s) (i32.const 1)))
       (br_if $out (i32.gt_u (local.get $s) (i32.const 50)))
