@@ -29,6 +29,8 @@ export class Assigner {
   private readonly hintScore: Float64Array;
   private readonly hinted: number[] = [];
   private hintCount = 0;
+  /** Registers in the order in which `allocate` tries them. */
+  private readonly candidates: number[] = [];
   /** Class member test: allocatable[class * pregCount + preg]. */
   private readonly allocatable: Uint8Array;
   private readonly calleeSaved: Uint8Array;
@@ -115,7 +117,7 @@ export class Assigner {
   private scoreHint(bundle: Bundle, preg: number, weight: number): void {
     if (preg === NIL || this.allocatable[bundle.classIndex * this.p.pregCount + preg] === 0) return;
     if (this.hintScore[preg] === 0) this.hinted[this.hintCount++] = preg;
-    this.hintScore[preg]! += weight + 1e-6;
+    this.hintScore[preg]! += weight + 1e-9;
   }
 
   /** Collects in `hinted` the registers that would save moves, best first. */
@@ -133,7 +135,9 @@ export class Assigner {
       for (let a = joined.affinityHead[segments.vreg[s]!]!; a !== NIL; a = joined.affinityNext[a]!) {
         if (--budget <= 0) break;
         const other = bundles[segments.bundle[joined.affinitySegment[a]!]!]!;
-        if (other.state === BundleState.InRegister && other !== bundle) this.scoreHint(bundle, other.preg, 0.5);
+        if (other.state === BundleState.InRegister && other !== bundle) {
+          this.scoreHint(bundle, other.preg, joined.affinityWeight[a]!);
+        }
       }
     }
     const { hinted, hintScore } = this;
@@ -150,6 +154,30 @@ export class Assigner {
     return this.calleeSaved[preg] === 1 && this.touched[preg] === 0 && !bundle.minimal && bundle.cost < this.saveCost;
   }
 
+  /**
+   * Fills `candidates` with the registers of the class in the order to try them: those with reasons for them, those with
+   * none, those with reasons against; a callee-saved register is first used only after those.
+   */
+  private orderCandidates({ order }: RegisterClass): number {
+    const { candidates, hinted, hintScore, hintCount, calleeSaved, touched } = this;
+    let count = 0;
+    let wanted = 0;
+    while (wanted < hintCount && hintScore[hinted[wanted]!]! > 0) candidates[count++] = hinted[wanted++]!;
+    for (let k = 0; k < order.length; k++) {
+      const preg = order[k]!;
+      if (hintScore[preg] !== 0) continue;
+      if (wanted < hintCount && calleeSaved[preg] === 1 && touched[preg] === 0) continue;
+      candidates[count++] = preg;
+    }
+    if (wanted === hintCount) return count;
+    for (let k = wanted; k < hintCount; k++) if (hintScore[hinted[k]!] !== 0) candidates[count++] = hinted[k]!;
+    for (let k = 0; k < order.length; k++) {
+      const preg = order[k]!;
+      if (hintScore[preg] === 0 && calleeSaved[preg] === 1 && touched[preg] === 0) candidates[count++] = preg;
+    }
+    return count;
+  }
+
   private allocate(bundle: Bundle): void {
     const cls: RegisterClass = this.p.input.classes[bundle.classIndex]!;
     if (bundle.needless) {
@@ -162,12 +190,9 @@ export class Assigner {
     let farPreg = NIL;
     let victim = NIL;
     let victimDensity = BLOCKED;
-    const { order } = cls;
-    const { hintCount } = this;
-    for (let k = 0; k < hintCount + order.length; k++) {
-      const isHint = k < hintCount;
-      const preg = isHint ? this.hinted[k]! : order[k - hintCount]!;
-      if (!isHint && this.hintScore[preg] !== 0) continue;
+    const count = this.orderCandidates(cls);
+    for (let k = 0; k < count; k++) {
+      const preg = this.candidates[k]!;
       const worst = this.probe(preg, bundle, limit);
       if (worst === FREE) {
         if (this.tooDear(preg, bundle)) continue;

@@ -10,7 +10,7 @@ import { Pieces } from './pieces.js';
 import { PositionSet } from './position-set.js';
 import { blockFrom, blockTo, constraintOf, OP_DEF, type Problem } from './problem.js';
 import { Bundle, NIL, type SegmentPool } from './ranges.js';
-import { i32, roomI32 } from './scratch.js';
+import { f64, i32, roomF64, roomI32 } from './scratch.js';
 import type { SpillPlan } from './spill-plan.js';
 
 /** Above this number of segments a bundle is kept as bitmap plus unsorted chain. */
@@ -18,16 +18,24 @@ const SMALL = 32;
 /** Joins over edges colder than this are not worth a longer range. */
 const COLD = 0.12;
 const BUCKETS = 128;
+/** Bucket of weight 1. */
+const HEAVIEST = 100;
+/** Parameters of the same edge to look at on either side. */
+const NEIGHBOURS = 6;
 
 export interface Coalesced {
   /** Bundles by id; entries are never removed. */
   readonly bundles: Bundle[];
   /** Representative of the values that share a stack slot, per vreg. */
   readonly home: Int32Array;
-  /** Joins that did not come about, as hints: list per vreg of a segment of the other value. */
+  /**
+   * Joins that did not come about, as hints: list per vreg of a segment of the other value and the weight of the move.
+   * With negative weight: values whose register the vreg had better not have, as the move into it would have to wait.
+   */
   readonly affinityHead: Int32Array;
   readonly affinityNext: Int32Array;
   readonly affinitySegment: Int32Array;
+  readonly affinityWeight: Float64Array;
   readonly joins: number;
 }
 
@@ -264,6 +272,22 @@ class Wishes {
   secondAt(k: number): number {
     return this.wAt[this.order[k]!]!;
   }
+  weight(k: number): number {
+    return 2 ** ((HEAVIEST - this.bucket[this.order[k]!]!) / 4);
+  }
+  /**
+   * Calls `visit` with the parameters that the edge of wish k also fills, a few of them. Wishes of one edge are
+   * neighbours in the order they were made in.
+   */
+  others(k: number, visit: (param: number, at: number) => void): void {
+    const self = this.order[k]!;
+    const first = Math.max(0, self - NEIGHBOURS);
+    const last = Math.min(this.count - 1, self + NEIGHBOURS);
+    for (let j = first; j <= last; j++) {
+      if (j !== self && this.vAt[j] === this.vAt[self] && this.wAt[j] === this.wAt[self])
+        visit(this.v[j]!, this.vAt[j]!);
+    }
+  }
   isCold(k: number): boolean {
     return this.bucket[this.order[k]!]! === BUCKETS - 1;
   }
@@ -272,7 +296,7 @@ class Wishes {
 /** Bucket by weight, heavy ones first, four to a factor of two; the last one is for cold code. */
 function bucketOf(weight: number): number {
   if (weight < COLD) return BUCKETS - 1;
-  return Math.max(0, Math.min(BUCKETS - 2, 100 - Math.floor(4 * Math.log2(weight))));
+  return Math.max(0, Math.min(BUCKETS - 2, HEAVIEST - Math.floor(4 * Math.log2(weight))));
 }
 
 /** Which values may share a stack slot: as by joining whole values, wherever they are in registers. */
@@ -294,12 +318,17 @@ export function coalesce(p: Problem, live: LiveRanges, plan: SpillPlan | undefin
   const pieces = new Pieces(p, live, plan);
   const joiner = new Joiner(p, segments, pieces.firstSegment, pieces.count);
   const affinityHead = i32(p.vregCount, NIL);
-  const affinityNext = i32(2 * wishes.count);
-  const affinitySegment = i32(2 * wishes.count);
+  let affinityNext = i32(2 * wishes.count);
+  let affinitySegment = i32(2 * wishes.count);
+  let affinityWeight = f64(2 * wishes.count);
   let hints = 0;
-  const hint = (v: number, segment: number): void => {
+  const hint = (v: number, segment: number, weight: number): void => {
+    affinityNext = roomI32(affinityNext, hints);
+    affinitySegment = roomI32(affinitySegment, hints);
+    affinityWeight = roomF64(affinityWeight, hints);
     affinityNext[hints] = affinityHead[v]!;
     affinitySegment[hints] = segment;
+    affinityWeight[hints] = weight;
     affinityHead[v] = hints++;
   };
   let joins = 0;
@@ -314,8 +343,13 @@ export function coalesce(p: Problem, live: LiveRanges, plan: SpillPlan | undefin
       joins++;
       continue;
     }
-    hint(v, pieces.firstSegment[b]!);
-    hint(w, pieces.firstSegment[a]!);
+    const weight = wishes.weight(k);
+    hint(v, pieces.firstSegment[b]!, weight);
+    hint(w, pieces.firstSegment[a]!, weight);
+    wishes.others(k, (param, at) => {
+      const piece = pieces.at(param, at);
+      if (piece !== NIL && pieces.firstSegment[piece] !== NIL) hint(w, pieces.firstSegment[piece]!, -weight / 2);
+    });
   }
   const bundles: Bundle[] = [];
   for (let v = 0; v < pieces.count; v++) {
@@ -351,6 +385,7 @@ export function coalesce(p: Problem, live: LiveRanges, plan: SpillPlan | undefin
     affinityHead,
     affinityNext,
     affinitySegment,
+    affinityWeight,
     joins,
   };
 }
