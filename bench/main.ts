@@ -78,7 +78,7 @@ function parse(argv: readonly string[]): Arguments | undefined {
   }
   const compile = { level: values.level, cfi: values.cfi } as CompileOptions;
   const all = columnsFor(compile, values.without?.split(','));
-  const verdictOnly = values.check || values.update;
+  const verdictOnly = (values.check || values.update) && !values.document && !values.chart;
   const wanted = values.columns?.split(',') ?? (verdictOnly ? [PRODUCT] : all.map(({ id }) => id));
   return {
     programs: select(PROGRAMS, ({ name }) => name, values.only?.split(','), 'program'),
@@ -158,6 +158,10 @@ async function main(): Promise<number> {
   }
   for (const [id, message] of Object.entries(result.missing)) console.error(`column ${id}: ${message}`);
   for (const failure of result.failures) console.error(failure);
+  if (wanted.chart && Object.keys(result.missing).length > 0) {
+    console.error('no chart and no document without all the rivals');
+    return 1;
+  }
   if (wanted.chart) {
     writeFileSync(CHART, chart(result, METRICS[0] as (typeof METRICS)[number]));
     console.error(`wrote ${CHART}`);
