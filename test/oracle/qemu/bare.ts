@@ -30,6 +30,14 @@ export interface BareProgram {
   readonly qemuMegabytes?: number;
 }
 
+/** The same program for each machine; they differ in what the reset code does before `begin`. */
+export interface ProgramPair {
+  readonly qemu: BareProgram;
+  readonly simulator: BareProgram;
+  /** Address where both are on the same way. */
+  readonly begin: number;
+}
+
 export interface QemuOptions {
   /** Default `de233_fpu`. */
   readonly cpu?: string;

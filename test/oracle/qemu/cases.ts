@@ -15,8 +15,8 @@ export const WITHOUT_ORACLE: ReadonlyMap<string, string> = new Map([
   ['muluh', 'not in the de233_fpu core'],
   ['mulsh', 'not in the de233_fpu core'],
   ['simcall', 'the harness itself: semihosting there, illegal on the chip'],
-  ['lddr32.p', 'a debugger\'s instruction, refused by the simulator'],
-  ['sddr32.p', 'a debugger\'s instruction, refused by the simulator'],
+  ['lddr32.p', "a debugger's instruction, refused by the simulator"],
+  ['sddr32.p', "a debugger's instruction, refused by the simulator"],
   ['waiti', 'waits for an interrupt; the two interrupt maps have nothing in common'],
   ['rer', 'external registers differ by chip'],
   ['wer', 'external registers differ by chip'],
@@ -297,7 +297,10 @@ export class CaseMaker {
       }
       case 'rfi': {
         const level = 2 + random.below(6);
-        state.set('a3', (random.below(2) * PS_UM) | (random.below(4) << 16) | (random.below(16) << 8) | random.below(2));
+        state.set(
+          'a3',
+          (random.below(2) * PS_UM) | (random.below(4) << 16) | (random.below(16) << 8) | random.below(2),
+        );
         state.set('ps', (state.get('ps') as number) & ~PS_WOE);
         return at(`1: .word 2f\nstart: l32r a2, 1b; wsr a2, epc${level}; wsr a3, eps${level}; rsync; rfi ${level}\nsyscall\n2: syscall`); // prettier-ignore
       }

@@ -3,7 +3,7 @@
 // exits are SYSCALLs). Takes cases, gives memory parts. Knows no instruction under test and neither machine.
 
 import { assemble } from '../../../backend-xtensa/isa/assemble.js';
-import type { BareProgram, MemoryPart } from './bare.js';
+import type { BareProgram, MemoryPart, ProgramPair } from './bare.js';
 import { RESET_VECTOR } from './bare.js';
 
 const VECTORS = 0x20000000;
@@ -43,7 +43,7 @@ export type State = Map<string, number>;
 export interface Case {
   /** What the report calls it, e.g. a mnemonic. */
   readonly name: string;
-  /** Assembly with a label `start`; every way out is a `syscall`. */
+  /** Assembly with a label `start`; every way out is a `syscall`. Register aN starts as the address of a label `in_aN`. */
   readonly text: string;
   /** Registers by name. */
   readonly state: State;
@@ -128,7 +128,7 @@ const RESET_SIMULATED = (begin: number): string => `
     1: l32r a0, start; jx a0`;
 
 /** Programs that differ in what each machine's reset code has to do. */
-export function makeProgram(cases: readonly Case[]): { readonly qemu: BareProgram; readonly simulator: BareProgram } {
+export function makeProgram(cases: readonly Case[]): ProgramPair {
   const harness = assemble(harnessText(cases.length), { origin: HARNESS });
   const label = (name: string): number => harness.labels.get(name) as number;
   const vectors = new Uint8Array(0x400);
@@ -153,10 +153,7 @@ export function makeProgram(cases: readonly Case[]): { readonly qemu: BareProgra
       view.setInt32(block + BEFORE + 4 * index, value, true);
     };
     set('windowstart', 1 << (item.state.get('windowbase') ?? 0));
-    for (const [name, value] of item.state) {
-      // A value can be one of the code's labels: `STATE_LABEL` and its name.
-      set(name, value);
-    }
+    for (const [name, value] of item.state) set(name, value);
     for (const [name, address] of labels) if (name.startsWith('in_')) set(name.slice(3), address);
     set('epc1', labels.get('start') as number);
     set('ps', (item.state.get('ps') ?? 0) | PS_EXCM);
@@ -172,7 +169,8 @@ export function makeProgram(cases: readonly Case[]): { readonly qemu: BareProgra
     ram: [{ base: VECTORS, size: RAM_BYTES }],
     qemuMegabytes: 1024,
   });
-  return { qemu: program(RESET(label('begin'))), simulator: program(RESET_SIMULATED(label('begin'))) };
+  const begin = label('begin');
+  return { qemu: program(RESET(begin)), simulator: program(RESET_SIMULATED(begin)), begin };
 }
 
 /** State words of one block that differ, as `name qemu / simulator`. */

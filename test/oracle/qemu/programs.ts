@@ -17,9 +17,10 @@ import { callsFor } from '../../fuzz/compare.js';
 import type { GeneratedModule } from '../../fuzz/generate.js';
 import { isWide } from '../../fuzz/engine.js';
 import { toWords, wordsOf } from '../../runner/slot-device.js';
+import type { MemoryPart } from './bare.js';
 import { runInQemu, runInSimulator } from './bare.js';
-import type { ImageCall, MemoryRange } from './supervisor.js';
-import { EXTERNAL, RECORD_BYTES, mailboxField, supervise } from './supervisor.js';
+import type { ImageCall, MemoryRange, SupervisedImage } from './supervisor.js';
+import { COPY, EXTERNAL, INPUT, RECORD_BYTES, supervise } from './supervisor.js';
 
 const BOARD: BoardDescription = {
   ...ESP32_LARGE,
@@ -30,13 +31,18 @@ const BOARD: BoardDescription = {
 };
 const STACK_BYTES = 0x8000;
 /** What a memory may grow to: all of it is compared. */
-const GROWTH_LIMIT = 0x40000;
+const GROWTH_LIMIT = 0x200000;
+
+/** A call of an export, or bytes that the host writes into the memory. */
+export type SubjectStep =
+  { readonly name: string; readonly args: readonly bigint[] } | { readonly at: number; readonly bytes: Uint8Array };
 
 /** A module and what is done with it. */
 export interface Subject {
+  /** What importers call it; default a number. */
+  readonly name?: string;
   readonly bytes: Uint8Array;
-  /** Calls of exports by name, in order; argument words. */
-  readonly calls: readonly { readonly name: string; readonly args: readonly bigint[] }[];
+  readonly steps: readonly SubjectStep[];
   readonly globals: readonly { readonly name: string; readonly words: number }[];
 }
 
@@ -53,13 +59,15 @@ export interface ProgramReport {
 export function subjectOf(module: GeneratedModule): Subject {
   return {
     bytes: module.bytes,
-    calls: callsFor(module).map(({ func, args }) => ({ name: `f${func}`, args })),
+    steps: callsFor(module).map(({ func, args }) => ({ name: `f${func}`, args })),
     globals: module.globals.map((type, i) => ({ name: `g${i}`, words: isWide(type) ? 2 : 1 })),
   };
 }
 
 interface Linked {
   readonly image: LinkedImage;
+  /** What the calls bring along. */
+  readonly inputs: readonly MemoryPart[];
   readonly codeBytes: number;
   readonly calls: readonly (ImageCall & { readonly text: string })[];
   readonly ranges: readonly (MemoryRange & { readonly text: string })[];
@@ -67,7 +75,7 @@ interface Linked {
 
 function linkSubjects(subjects: readonly Subject[], level: OptLevel): Linked {
   let codeBytes = 0;
-  const nameOf = (i: number): string => `m${i}`;
+  const nameOf = (i: number): string => subjects[i]?.name ?? `m${i}`;
   const objects = subjects.map(({ bytes }, i) => {
     const compiled = compileModule(frontend(bytes, { name: nameOf(i) }), { level });
     codeBytes += compiled.stats.codeBytes;
@@ -84,9 +92,23 @@ function linkSubjects(subjects: readonly Subject[], level: OptLevel): Linked {
     if (found === undefined) throw new Error(`no symbol ${symbol}`);
     return found.address;
   };
+  const inputs: MemoryPart[] = [];
+  let cursor = INPUT;
+  const input = (data: Uint8Array): number => {
+    const at = cursor;
+    inputs.push({ address: at, data });
+    cursor += (data.length + 3) & ~3;
+    return at;
+  };
   const calls = subjects.flatMap((subject, i) => {
     const init = { entry: address(initSymbol(nameOf(i))), args: [], resultWords: 0, text: `module ${i} $init` };
-    const rest = subject.calls.map(({ name, args }, k) => {
+    const rest = subject.steps.map((step, k) => {
+      if ('at' in step) {
+        const target = image.memories.find(({ module }) => module === nameOf(i))?.address ?? 0;
+        const text = `module ${i} write of ${step.bytes.length} bytes at ${step.at}`;
+        return { entry: COPY, args: [target + step.at, input(step.bytes), step.bytes.length], resultWords: 0, text };
+      }
+      const { name, args } = step;
       const entry = objects[i]?.info?.exports.find((e) => e.name === name && e.kind === 'func');
       const [params = '', results = ''] = (entry?.signature ?? ':').split(':');
       const words = toWords(args, params);
@@ -103,13 +125,23 @@ function linkSubjects(subjects: readonly Subject[], level: OptLevel): Linked {
       return { address: address(exportSymbol(nameOf(i), name)), length: 4 * words, text: `${nameOf(i)} ${name}` };
     }),
   );
-  return { image, codeBytes, calls, ranges: [...memories, ...globals].filter(({ length }) => length > 0) };
+  return { image, inputs, codeBytes, calls, ranges: [...memories, ...globals].filter(({ length }) => length > 0) };
+}
+
+function supervised(image: LinkedImage, inputs: readonly MemoryPart[]): SupervisedImage {
+  const segments = image.segments.flatMap(({ address, bytes }) => (bytes === null ? [] : [{ address, data: bytes }]));
+  const address = (name: string): number => {
+    const found = image.symbols.get(name) ?? image.symbolList.find((symbol) => symbol.name === name);
+    if (found === undefined) throw new Error(`the image has no symbol ${name}`);
+    return found.address;
+  };
+  return { parts: [...segments, ...inputs.filter(({ data }) => data.length > 0)], address };
 }
 
 /** Links all subjects into one image and runs it on both machines. */
 export function compareSubjects(subjects: readonly Subject[], level: OptLevel): ProgramReport {
-  const { image, codeBytes, calls, ranges } = linkSubjects(subjects, level);
-  const programs = supervise(image, calls, ranges);
+  const { image, inputs, codeBytes, calls, ranges } = linkSubjects(subjects, level);
+  const programs = supervise(supervised(image, inputs), calls, ranges);
   const theirs = runInQemu(programs.qemu);
   const ours = runInSimulator(programs.simulator);
   for (const output of [theirs, ours]) {
@@ -131,8 +163,9 @@ export function compareSubjects(subjects: readonly Subject[], level: OptLevel): 
   for (const { text, length } of ranges) {
     const [a, b] = [theirs, ours].map((x) => x.subarray(at, at + length)) as [Uint8Array, Uint8Array];
     at += length;
+    if (Buffer.compare(a, b) === 0) continue;
     const offset = a.findIndex((byte, i) => byte !== b[i]);
-    if (offset >= 0) differences.push(`${text}: byte ${offset} is ${a[offset]} in qemu, ${b[offset]} in the simulator`);
+    differences.push(`${text}: byte ${offset} is ${a[offset]} in qemu, ${b[offset]} in the simulator`);
   }
   const memoryBytes = programs.outputBytes - calls.length * RECORD_BYTES;
   return { modules: subjects.length, calls: calls.length, trapped, memoryBytes, codeBytes, differences };
@@ -143,12 +176,12 @@ const word = (record: Uint8Array, offset: number): number =>
 
 /** Records differ by nature in the cycle count only. */
 function firstDifference(a: Uint8Array, b: Uint8Array): number {
-  const cycles = mailboxField('cycles_low');
+  const cycles = RT_MAILBOX.offset.cycles_low;
   return a.findIndex((byte, i) => byte !== b[i] && (i < cycles || i >= cycles + 4));
 }
 
 function endingOf(record: Uint8Array): string {
-  const stop = mailboxField('stop');
+  const stop = RT_MAILBOX.offset.stop;
   const reason = word(record, stop + WASM_STOP.offset.reason);
   if (reason === StopReason.Trapped) {
     const code = word(record, stop + WASM_STOP.offset.trap_code);
@@ -156,7 +189,7 @@ function endingOf(record: Uint8Array): string {
     return `trap ${TRAP_MESSAGES[code] ?? code} at ${pc}`;
   }
   if (reason !== StopReason.Returned) return `stop reason ${reason}`;
-  const count = Math.min(word(record, mailboxField('result_count')), RT_MAILBOX.size / 4);
-  const results = Array.from({ length: count }, (_, i) => word(record, mailboxField('results') + 4 * i).toString(16));
+  const count = Math.min(word(record, RT_MAILBOX.offset.result_count), RT_MAILBOX.size / 4);
+  const results = Array.from({ length: count }, (_, i) => word(record, RT_MAILBOX.offset.results + 4 * i).toString(16));
   return `returned ${results.join(' ')}`;
 }

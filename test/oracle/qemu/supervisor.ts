@@ -4,17 +4,20 @@
 
 import { assemble } from '../../../backend-xtensa/isa/assemble.js';
 import { RT_MAILBOX } from '../../../compiler/abi/layout.js';
-import { RuntimeSymbol } from '../../../compiler/abi/linker-symbols.js';
-import type { LinkedImage } from '../../../linker/linked.js';
-import type { BareProgram, MemoryPart } from './bare.js';
+import { LinkerSymbol, RuntimeSymbol } from '../../../compiler/abi/linker-symbols.js';
+import type { BareProgram, MemoryPart, ProgramPair } from './bare.js';
 import { RESET_VECTOR } from './bare.js';
 
 /** Linear memories go here; any address that is RAM on both machines does. */
 export const EXTERNAL = { base: 0x50000000, end: 0x53000000 };
 const CALLS = 0x53000000;
 const OUTPUT = 0x53400000;
+/** Free for data that calls bring along. */
+export const INPUT = 0x53800000;
+/** A function (target, source, bytes) for calls that write memory. */
+export const COPY = RESET_VECTOR + 0x1800;
 const RAM = [
-  { base: 0x3f400000, size: 0x400000 },
+  { base: 0x3f400000, size: 0x800000 },
   { base: 0x3ffae000, size: 0x52000 },
   { base: 0x40070000, size: 0x52000 },
   { base: 0x400c2000, size: 0x33e000 },
@@ -29,11 +32,15 @@ const NEXT_OUTPUT = 72;
 
 const F = RT_MAILBOX.offset;
 const CALL_WORDS = (F.result_count - F.entry) / 4 + 1;
-const FLOAT_BYTES = 64;
-/** What is kept of each call: f0-f15 and the mailbox. */
-export const RECORD_BYTES = FLOAT_BYTES + RT_MAILBOX.size;
-/** Offset of a mailbox field in a record. */
-export const mailboxField = (name: keyof typeof F): number => FLOAT_BYTES + F[name];
+/** What is kept of each call: the mailbox. */
+export const RECORD_BYTES = RT_MAILBOX.size;
+
+/** A linked image: what to load, and where its symbols are. */
+export interface SupervisedImage {
+  readonly parts: readonly MemoryPart[];
+  /** @throws Error if there is no such symbol */
+  readonly address: (symbol: string) => number;
+}
 
 export interface ImageCall {
   readonly entry: number;
@@ -103,6 +110,11 @@ const EMULATION = `
     call0 restore
     l32i a0, a1, 0; wsr a0, excsave3; l32i a0, a1, 4; mov a1, a0; rsr a0, excsave3; rfe`;
 
+const COPY_TEXT = `
+    beqz a4, 2f
+    1: l8ui a5, a3, 0; s8i a5, a2, 0; addi a2, a2, 1; addi a3, a3, 1; addi a4, a4, -1; bnez a4, 1b
+    2: ret`;
+
 interface Addresses {
   readonly mailbox: number;
   readonly runMailbox: number;
@@ -158,8 +170,7 @@ const supervisorText = (at: Addresses): string => `
 
     idle:
     l32r a1, state; l32i a2, a1, ${NEXT_OUTPUT}
-    ${Array.from({ length: 16 }, (_, i) => `ssi f${i}, a2, ${4 * i}`).join('; ')}
-    addi a2, a2, ${FLOAT_BYTES}; l32r a3, mailbox; movi a4, ${RT_MAILBOX.size / 4}
+    l32r a3, mailbox; movi a4, ${RT_MAILBOX.size / 4}
     1: l32i a5, a3, 0; s32i a5, a2, 0; addi a2, a2, 4; addi a3, a3, 4; addi a4, a4, -1; bnez a4, 1b
     s32i a2, a1, ${NEXT_OUTPUT}
     j next_call
@@ -178,16 +189,11 @@ const NO_PAGE_ZERO = 'movi a2, 6; movi a3, 12; wdtlb a3, a2; dsync';
  * @param ranges of memory to write out afterwards
  */
 export function supervise(
-  image: LinkedImage,
+  image: SupervisedImage,
   calls: readonly ImageCall[],
   ranges: readonly MemoryRange[],
-): { readonly qemu: BareProgram; readonly simulator: BareProgram; readonly outputBytes: number } {
-  const symbol = (name: string): number => {
-    const found = image.symbols.get(name) ?? image.symbolList.find((s) => s.name === name);
-    if (found === undefined) throw new Error(`the image has no ${name}`);
-    return found.address;
-  };
-  const mailbox = symbol(RuntimeSymbol.Mailbox);
+): ProgramPair & { readonly outputBytes: number } {
+  const mailbox = image.address(RuntimeSymbol.Mailbox);
   const records = new Int32Array(calls.length * CALL_WORDS);
   calls.forEach((call, i) => {
     const at = i * CALL_WORDS;
@@ -201,8 +207,8 @@ export function supervise(
   const rangesAt = CALLS + records.byteLength;
   const addresses: Addresses = {
     mailbox,
-    runMailbox: symbol(RuntimeSymbol.RunMailbox),
-    exceptionEntry: symbol('rt_exception_entry'),
+    runMailbox: image.address(RuntimeSymbol.RunMailbox),
+    exceptionEntry: image.address('rt_exception_entry'),
     callsEnd: rangesAt,
     ranges: rangesAt,
     rangesEnd: rangesAt + rangeWords.byteLength,
@@ -215,8 +221,7 @@ export function supervise(
     const text = known ? 'wsr a0, excsave2; j exception' : 'j unexpected';
     vectors.set(assemble(text, { origin: VECTORS + offset, symbols: supervisor.labels }).bytes, offset);
   }
-  const parts: MemoryPart[] = [];
-  for (const { address, bytes } of image.segments) if (bytes !== null) parts.push({ address, data: bytes.slice() });
+  const parts: MemoryPart[] = image.parts.map(({ address, data }) => ({ address, data: data.slice() }));
   const poke = (address: number, data: Uint8Array): void => {
     for (const part of parts) {
       const offset = address - part.address;
@@ -225,13 +230,14 @@ export function supervise(
     parts.push({ address, data });
   };
   // An idle processor calls the supervisor; the fault handler learns of the modules, as boot would tell it.
-  poke(symbol(RuntimeSymbol.Idle), assemble('syscall').bytes);
-  const [start, end] = [symbol('__wasm_modules_start'), symbol('__wasm_modules_end')];
+  poke(image.address(RuntimeSymbol.Idle), assemble('syscall').bytes);
+  const [start, end] = [LinkerSymbol.ModulesStart, LinkerSymbol.ModulesEnd].map(image.address) as [number, number];
   poke(mailbox + F.modules, new Uint8Array(Uint32Array.of(start, (end - start) / 4).buffer));
   parts.push(
     { address: CALLS, data: new Uint8Array(records.buffer) },
     { address: rangesAt, data: new Uint8Array(rangeWords.buffer) },
     { address: VECTORS, data: vectors },
+    { address: COPY, data: assemble(COPY_TEXT, { origin: COPY }).bytes },
     { address: RESET_VECTOR + 0x2000, data: supervisor.bytes },
   );
   const program = (reset: string): BareProgram => {
@@ -240,5 +246,5 @@ export function supervise(
     return { parts: [entry, ...parts], ram: RAM, qemuMegabytes: 2048 };
   };
   const outputBytes = all.reduce((sum, { length }) => sum + length, 0);
-  return { qemu: program(NO_PAGE_ZERO), simulator: program('nop'), outputBytes };
+  return { qemu: program(NO_PAGE_ZERO), simulator: program('nop'), begin: label('begin'), outputBytes };
 }
