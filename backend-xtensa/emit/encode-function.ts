@@ -50,6 +50,8 @@ class Writer {
   readonly relocations: Relocation[] = [];
   private readonly view: DataView;
   private readonly tableOffsets: number[] = [];
+  /** Operand lists to reuse, by length. */
+  private readonly scratch: readonly number[][] = [[], [0], [0, 0], [0, 0, 0], [0, 0, 0, 0]];
 
   constructor(
     private readonly buffer: CodeBuffer,
@@ -116,8 +118,9 @@ class Writer {
     const ref = buffer.ref[i]!;
     switch (buffer.kind[i]) {
       case ItemKind.Plain: {
-        const count = rowOf(op).operands.length;
-        this.put(at, op, Array.from(buffer.operands.subarray(4 * i, 4 * i + count)));
+        const values = this.scratch[rowOf(op).operands.length]!;
+        for (let k = 0; k < values.length; k++) values[k] = buffer.operands[4 * i + k]!;
+        this.put(at, op, values);
         return;
       }
       case ItemKind.Branch:

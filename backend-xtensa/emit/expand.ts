@@ -37,6 +37,8 @@ class Expander {
   /** For blocks without code of their own: where they lead. */
   private readonly forward: (MachBlock | null)[];
   private regs: readonly Location[] = [];
+  /** Operands of the row being emitted. */
+  private readonly values: [number, number, number, number] = [0, 0, 0, 0];
   /** Label of LEND by loop. */
   /** Loops that need another try without LOOP; what is emitted from there on is thrown away. */
   private readonly loopConflicts = new Set<number>();
@@ -262,24 +264,23 @@ class Expander {
       return;
     }
     const specs = rowOf(op).operands;
+    const { values } = this;
     let register = 0;
-    let immediate = inst.imm;
-    let usedImmediate = false;
-    const value = (k: number): number => {
-      const spec = specs[k];
-      if (spec === undefined) return 0;
-      if (spec.kind === 'ar' || spec.kind === 'fr' || spec.kind === 'br') {
-        if (spec.role === 'usedef') this.tied();
-        return this.reg(register++);
+    let immediates = 0;
+    for (let k = 0; k < 4; k++) {
+      if (k >= specs.length) {
+        values[k] = 0;
+        continue;
       }
-      if (usedImmediate) immediate = inst.imm2;
-      usedImmediate = true;
-      return immediate;
-    };
-    const a = value(0);
-    const b = value(1);
-    const c = value(2);
-    const d = value(3);
+      const { kind, role } = specs[k]!;
+      if (kind === 'ar' || kind === 'fr' || kind === 'br') {
+        if (role === 'usedef') this.tied();
+        values[k] = this.reg(register++);
+      } else {
+        values[k] = immediates++ === 0 ? inst.imm : inst.imm2;
+      }
+    }
+    const [a, b, c, d] = values;
     if (inst.site === SITE_CALL) {
       out.inst(op, a, b, c, d);
       out.returnSite(SITE_CALL, inst.loc);

@@ -15,6 +15,9 @@ export interface Island {
 /** Room left for what relaxation may insert between a check and its stub. */
 const MARGIN = 16;
 
+/** Where the next stub of an island would be. */
+const room = (offsets: Int32Array, island: Island): number => offsets[island.item]! + island.stubs.length * STUB_BYTES;
+
 /**
  * @param offsets estimated offset of each item, and of the end
  * @returns islands in item order
@@ -30,9 +33,8 @@ export function placeIslands(buffer: CodeBuffer, offsets: Int32Array): Island[] 
     const info = branchInfo(buffer.op[item]!);
     const from = offsets[item]!;
     const end = from + info.maximum - MARGIN;
-    const room = (island: Island): number => offsets[island.item]! + island.stubs.length * STUB_BYTES;
     // An island already planned ahead.
-    if (last !== null && last.item > item && room(last) <= end) {
+    if (last !== null && last.item > item && room(offsets, last) <= end) {
       last.stubs.push(s);
       continue;
     }
@@ -40,8 +42,8 @@ export function placeIslands(buffer: CodeBuffer, offsets: Int32Array): Island[] 
     while (natural < count && !buffer.endsFlow(natural - 1)) natural++;
     const naturalFits = offsets[natural]! <= end && (natural < count || buffer.endsFlow(count - 1));
     // One behind us, if nothing free lies ahead.
-    if (!naturalFits && last !== null && last.item <= item && room(last) + MARGIN >= from + info.minimum) {
-      const grown = room(last) + STUB_BYTES;
+    if (!naturalFits && last !== null && last.item <= item && room(offsets, last) + MARGIN >= from + info.minimum) {
+      const grown = room(offsets, last) + STUB_BYTES;
       if (grown - MARGIN >= from + info.minimum) {
         last.stubs.push(s);
         continue;

@@ -44,14 +44,17 @@ export class Lowering {
   private readonly vregs: Int32Array;
   /** Number of uses by IR value id. */
   readonly useCount: Int32Array;
-  private out: MachInst[] = [];
+  /** What the rule being run emitted: the first `outCount` entries. Lists are reused, since emptying one costs. */
+  private readonly out: MachInst[] = [];
+  private outCount = 0;
   private reversed: MachInst[] = [];
   private readonly locals = new Map<number | string, LocalValue>();
   /** Constants used within loops, by the block that makes them. */
   private readonly shared = new Map<Block, Map<number | string, LocalValue>>();
   private readonly homes: readonly (Block | null)[] | null;
   /** Local values that the rule being run asked for. */
-  private touched: LocalValue[] = [];
+  private readonly touched: LocalValue[] = [];
+  private touchedCount = 0;
   private first: MachInst | null = null;
   /** Wasm offset of the instruction being lowered. */
   loc = 0;
@@ -133,7 +136,7 @@ export class Lowering {
       value = { vreg, symbol, imm, addend: -1, sum: -1, loc: this.loc, position: 0 };
       values.set(key, value);
     }
-    if (home === null) this.touched.push(value);
+    if (home === null) this.touched[this.touchedCount++] = value;
     return value.vreg;
   }
 
@@ -145,7 +148,7 @@ export class Lowering {
 
   /** Makes the constants that loops after this block share. All of those loops have been lowered before. */
   emitShared(): void {
-    for (const value of this.shared.get(this.block)?.values() ?? []) this.out.push(localInst(value));
+    for (const value of this.shared.get(this.block)?.values() ?? []) this.out[this.outCount++] = localInst(value);
   }
 
   /** Register with `value` + symbol + imm, shared within the block and made right before its first user. */
@@ -158,7 +161,7 @@ export class Lowering {
       local = { vreg: this.temp(), symbol, imm, addend, sum, loc: this.loc, position: 0 };
       this.locals.set(key, local);
     }
-    this.touched.push(local);
+    this.touched[this.touchedCount++] = local;
     return local.vreg;
   }
 
@@ -186,7 +189,7 @@ export class Lowering {
     const inst = new MachInst(op, imm, this.loc);
     inst.operands = operands;
     inst.imm2 = imm2;
-    this.out.push(inst);
+    this.out[this.outCount++] = inst;
     return inst;
   }
 
@@ -245,11 +248,11 @@ export class Lowering {
 
   /** Moves what the rule emitted to the block's list; constants it used come before all of that. */
   flush(): void {
-    const { out, touched } = this;
-    for (let i = out.length - 1; i >= 0; i--) this.reversed.push(out[i]!);
-    out.length = 0;
-    for (let i = 0; i < touched.length; i++) touched[i]!.position = this.reversed.length;
-    touched.length = 0;
+    const { out, touched, reversed } = this;
+    for (let i = this.outCount - 1; i >= 0; i--) reversed.push(out[i]!);
+    for (let i = 0; i < this.touchedCount; i++) touched[i]!.position = reversed.length;
+    this.outCount = 0;
+    this.touchedCount = 0;
   }
 
   /** Makes `inst` the first of the block, which is the function's entry and the last one to be lowered. */
