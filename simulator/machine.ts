@@ -4,8 +4,9 @@
 import type { BoardDescription } from '../compiler/abi/boards.js';
 import { Bus } from './bus/bus.js';
 import type { Watch } from './bus/bus.js';
-import { Memory, PAGE_BYTES, PAGE_SHIFT } from './bus/memory.js';
-import type { Peripheral, PeripheralHost } from './bus/peripheral.js';
+import { DebugMemory } from './bus/debug-memory.js';
+import { Memory } from './bus/memory.js';
+import type { Peripheral } from './bus/peripheral.js';
 import { Clock, Scheduler } from './clock.js';
 import { Core } from './cpu/core.js';
 import { CodeCache } from './cpu/code-cache.js';
@@ -16,65 +17,15 @@ import { SR } from './cpu/state.js';
 import { describeCpu } from './debug/state-dump.js';
 import { ImageError } from './load/image.js';
 import { POWER_ON, RESET_CAUSES, bootFromRom } from './load/rom-boot.js';
-import { Dport, FlashMmu, StorageTable } from './peripherals/dport.js';
-import { Efuse, Gpio, IoMux, RandomNumbers, Syscon } from './peripherals/misc.js';
-import { Rtc } from './peripherals/rtc.js';
-import { TimerGroup } from './peripherals/timg.js';
-import type { UartTiming } from './peripherals/uart.js';
-import { Uart } from './peripherals/uart.js';
-import type { CpuProfile } from './profiles.js';
+import type { CallOptions, CallResult, MachineOptions, RunOptions } from './machine-options.js';
+import { Chip } from './peripherals/chip.js';
+import type { Gpio } from './peripherals/misc.js';
+import type { Uart } from './peripherals/uart.js';
 import { ESP32_CPU } from './profiles.js';
 import type { StopInfo, WatchHit } from './stop.js';
 import { MachineStop, hex32 } from './stop.js';
 
-export interface MachineOptions {
-  readonly board: BoardDescription;
-  /** CPU frequency in Hz that no register changes; left out, the clock tree is followed from the 40 MHz crystal on. */
-  readonly clockHz?: number;
-  readonly cpu?: CpuProfile;
-  /** Bytes that UART0 sends. */
-  readonly onConsole?: (bytes: Uint8Array) => void;
-  /** What the mask ROM would print; not part of the console. */
-  readonly onRom?: (text: string) => void;
-  /** Default `instant`. */
-  readonly uartTiming?: UartTiming;
-  /** Seed of the random number register; default 1. */
-  readonly seed?: number;
-  /** Boot again after a watchdog or software reset instead of stopping; default false. */
-  readonly rebootOnReset?: boolean;
-  /** Makes SIMCALL call this instead of raising an illegal instruction; may call `requestStop` or `exit`. */
-  readonly onSimcall?: (machine: Machine) => void;
-  /** False: never translate, only interpret. For comparing the two. */
-  readonly translate?: boolean;
-  /** How often a block is interpreted before it is translated; default 600, about where the cost is earned back. */
-  readonly translateAfter?: number;
-}
-
-export interface RunOptions {
-  /** Stops when this many more instructions have completed. */
-  readonly maxInstructions?: number;
-  /** Stops at the first instruction boundary where this many more cycles have passed. */
-  readonly maxCycles?: number;
-  /** Stops before the instruction at one of these addresses; not if the run starts on it. */
-  readonly until?: number | readonly number[];
-}
-
-export interface CallResult {
-  readonly stop: StopInfo;
-  /** True when the function came back. */
-  readonly returned: boolean;
-  /** a2-a5 after the return. */
-  readonly results: readonly number[];
-  readonly instructions: number;
-  readonly cycles: number;
-}
-
-export interface CallOptions extends RunOptions {
-  /** Stack pointer; left out, a1 as it is. */
-  readonly stack?: number;
-  /** Where the function returns to; the default lies in the ROM, where no code of ours can be. */
-  readonly returnAddress?: number;
-}
+export type { CallOptions, CallResult, MachineOptions, RunOptions };
 
 const TRANSLATE_AFTER = 600;
 const CALL_RETURN = 0x400007f0;
@@ -85,17 +36,12 @@ export class Machine {
   readonly memory: Memory;
   readonly bus: Bus;
   readonly core: Core;
-  readonly gpio = new Gpio();
-  readonly uart: Uart;
   readonly clock: Clock;
   private readonly scheduler = new Scheduler();
   private readonly dispatcher: Dispatcher;
   private readonly cache: CodeCache;
-  private readonly dport: Dport;
-  private readonly rtc: Rtc;
-  private readonly timerGroups: readonly TimerGroup[];
-  /** Everything on the peripheral bus. */
-  readonly peripherals: readonly Peripheral[];
+  private readonly chip: Chip;
+  private readonly debugMemory: DebugMemory;
   private readonly options: MachineOptions;
   private readonly breakpoints = new Set<number>();
   private watches: readonly Watch[] = [];
@@ -109,6 +55,7 @@ export class Machine {
     const cpu = options.cpu ?? ESP32_CPU;
     this.memory = new Memory(options.board);
     this.cache = new CodeCache(this.memory);
+    this.debugMemory = new DebugMemory(this.memory, this.cache);
     this.bus = new Bus(
       this.memory,
       {
@@ -132,36 +79,30 @@ export class Machine {
       this.core.onSimcall = () => onSimcall(this);
     }
 
-    const host: PeripheralHost = {
-      now: () => this.cycles,
-      cpuHz: () => this.clock.cpuHz,
-      apbHz: () => this.clock.apbHz,
-      setInterruptSource: (source, active) => this.setInterruptSource(source, active),
-      schedule: (key, cycle, action) => this.scheduler.schedule(key, cycle, action),
-      cancel: (key) => this.scheduler.cancel(key),
-      requestReset: (cause, what) => this.requestReset(cause, what),
-    };
-    const clockChanged = (): void => this.clock.select(this.rtc.clockSource, this.dport.pllCpuHz);
-    const mappingChanged = (): void => {
-      this.cache.clear();
-      this.core.breakOut = true;
-    };
-    const mmu = new FlashMmu(this.memory, mappingChanged);
-    this.dport = new Dport(
-      { setLines: (lines) => this.core.setInterruptLines(lines), flashMappingChanged: mappingChanged, clockChanged },
-      mmu,
+    this.chip = new Chip(
+      {
+        now: () => this.cycles,
+        cpuHz: () => this.clock.cpuHz,
+        apbHz: () => this.clock.apbHz,
+        setInterruptSource: (source, active) => this.setInterruptSource(source, active),
+        schedule: (key, cycle, action) => this.scheduler.schedule(key, cycle, action),
+        cancel: (key) => this.scheduler.cancel(key),
+        requestReset: (cause, what) => this.requestReset(cause, what),
+      },
+      {
+        setInterruptLines: (lines) => this.core.setInterruptLines(lines),
+        flashMappingChanged: () => {
+          this.cache.clear();
+          this.core.breakOut = true;
+        },
+        selectClock: (source, pllCpuHz) => this.clock.select(source, pllCpuHz),
+        apbTicks: () => this.clock.apbTicks(),
+        seconds: () => this.clock.seconds(),
+        console: (byte) => this.options.onConsole?.(Uint8Array.of(byte)),
+      },
+      { memory: this.memory, uartTiming: options.uartTiming ?? 'instant', seed: options.seed ?? 1 },
     );
-    this.rtc = new Rtc(host, () => this.clock.seconds(), clockChanged);
-    this.timerGroups = [0, 1].map((group) => new TimerGroup(host, () => this.clock.apbTicks(), group as 0 | 1));
-    this.uart = new Uart(
-      host,
-      (byte) => this.options.onConsole?.(Uint8Array.of(byte)),
-      options.uartTiming ?? 'instant',
-    );
-    const appTable = new StorageTable('APP_FLASH_MMU_TABLE', 0x3ff12000);
-    const rest = [new IoMux(), new Efuse(), new RandomNumbers(options.seed ?? 1), new Syscon(), appTable];
-    this.peripherals = [this.dport, mmu, this.rtc, ...this.timerGroups, this.uart, this.gpio, ...rest];
-    for (const peripheral of this.peripherals) this.bus.attach(peripheral);
+    for (const peripheral of this.chip.peripherals) this.bus.attach(peripheral);
     this.dispatcher = new Dispatcher(this.core, this.memory, this.cache, cpu.features, {
       fetch: (address) => this.fetchByte(address),
       fetchRefused: (address) => this.fetchRefused(address),
@@ -172,6 +113,17 @@ export class Machine {
   }
 
   // ---- state for tools ----
+
+  /** Everything on the peripheral bus. */
+  get peripherals(): readonly Peripheral[] {
+    return this.chip.peripherals;
+  }
+  get gpio(): Gpio {
+    return this.chip.gpio;
+  }
+  get uart(): Uart {
+    return this.chip.uart;
+  }
 
   get state(): CpuState {
     return this.core.state;
@@ -207,37 +159,12 @@ export class Machine {
 
   /** Copies memory out, with a debugger's eyes: RAM and mapped flash, no strictness. @throws RangeError */
   readMemory(address: number, length: number): Uint8Array {
-    const out = new Uint8Array(length);
-    this.eachRun(address, length, (offset, at, size) => {
-      out.set(this.memory.bytes.subarray(offset, offset + size), at);
-    });
-    return out;
+    return this.debugMemory.read(address, length);
   }
-
   /** Writes RAM or mapped flash, with a debugger's hands; translated code under it is forgotten. @throws RangeError */
   writeMemory(address: number, bytes: Uint8Array): void {
-    this.eachRun(address, bytes.length, (offset, at, size) => {
-      this.memory.bytes.set(bytes.subarray(at, at + size), offset);
-      if (offset >= this.memory.flashOffset) this.cache.clear();
-      else if (this.memory.hasCode(offset >>> PAGE_SHIFT)) this.cache.invalidatePhysical(offset, size);
-    });
+    this.debugMemory.write(address, bytes);
   }
-
-  /** Splits an address range into runs that lie in one page and are contiguous in the backing store. */
-  private eachRun(address: number, length: number, visit: (offset: number, at: number, size: number) => void): void {
-    for (let at = 0; at < length;) {
-      const start = address + at;
-      const offset = this.locate(start);
-      const inPage = Math.min(length - at, PAGE_BYTES - (start & (PAGE_BYTES - 1)));
-      // In the word-reversed alias neighbours lie apart: byte by byte there.
-      const last = this.locate(start + inPage - 1);
-      const contiguous = last - offset === inPage - 1 && offset >>> PAGE_SHIFT === last >>> PAGE_SHIFT;
-      const size = contiguous ? inPage : 1;
-      visit(offset, at, size);
-      at += size;
-    }
-  }
-
   readWord(address: number): number {
     const bytes = this.readMemory(address, 4);
     return new DataView(bytes.buffer).getInt32(0, true);
@@ -246,12 +173,6 @@ export class Machine {
     const bytes = new Uint8Array(4);
     new DataView(bytes.buffer).setInt32(0, value, true);
     this.writeMemory(address, bytes);
-  }
-
-  private locate(address: number): number {
-    const offset = this.memory.locate(address >>> 0);
-    if (offset < 0) throw new RangeError(`no memory at ${hex32(address)}`);
-    return offset;
   }
 
   // ---- loading and reset ----
@@ -275,7 +196,7 @@ export class Machine {
     this.scheduler.clear();
     this.clock.reset();
     this.core.reset();
-    for (const peripheral of this.peripherals) peripheral.reset();
+    this.chip.reset();
     this.cache.clear();
   }
 
@@ -294,8 +215,7 @@ export class Machine {
       },
       cause,
     );
-    this.rtc.armFlashBoot();
-    (this.timerGroups[0] as TimerGroup).armFlashBoot();
+    this.chip.armBootWatchdogs();
     this.core.refreshMode();
     this.core.refreshInterrupts();
     this.pc = entry;
@@ -470,7 +390,7 @@ export class Machine {
 
   private setInterruptSource(source: number, active: boolean): void {
     // Peripherals reset themselves while the machine is still being put together.
-    (this.dport as Dport | undefined)?.setSource(source, active);
+    (this.chip as Chip | undefined)?.setInterruptSource(source, active);
   }
 
   private codeWritten(offset: number, size: number): void {

@@ -58,6 +58,8 @@ class CodePage {
 
 export class CodeCache {
   private readonly pages = new Map<number, CodePage>();
+  /** Changes whenever entries are thrown away. */
+  generation = 0;
   /** The page looked up last. */
   private lastNumber = -1;
   private lastPage: CodePage | undefined = undefined;
@@ -150,6 +152,7 @@ export class CodeCache {
   private dropPage(number: number): void {
     const start = number * PAGE_BYTES;
     this.pages.delete(number);
+    this.generation++;
     this.lastPage = undefined;
     this.dropRegions(start, start + PAGE_BYTES);
     // Blocks of the page before may run into this one.
@@ -183,6 +186,7 @@ export class CodeCache {
   /** Forgets everything: the flash mapping changed, or breakpoints did. */
   clear(): void {
     this.pages.clear();
+    this.generation++;
     this.lastPage = undefined;
     this.regions.clear();
     for (const physical of this.byPhysical.keys()) this.memory.setCodeGuard(physical, false);

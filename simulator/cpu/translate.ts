@@ -23,8 +23,6 @@ import { TEMPLATES } from './templates.js';
 
 /** How often a region may be made again because one of its cold exits turned out hot. */
 const MAX_REBUILDS = 3;
-/** Cold exits remembered at most: a machine that runs program after program must not keep all their code alive. */
-const MAX_COLD_EXITS = 10_000;
 
 export interface TranslatorOptions {
   readonly features: ReadonlySet<IsaFeature>;
@@ -36,6 +34,8 @@ export class Translator {
   private readonly runtime: Runtime;
   private readonly code: CodeSource;
   private entryPc = 0;
+  /** Generation of the code cache that `coldExits` belongs to. */
+  private generation = 0;
   /** Entries whose regions leave to an address that had not run when they were made. */
   private readonly coldExits = new Map<number, Set<Entry>>();
 
@@ -66,6 +66,11 @@ export class Translator {
   /** Makes a region for the entry, if its first instruction allows one. */
   translate(entry: Entry): void {
     this.entryPc = entry.pc;
+    // A machine that runs program after program must not keep the code of all of them alive.
+    if (this.generation !== this.cache.generation) {
+      this.generation = this.cache.generation;
+      this.coldExits.clear();
+    }
     this.rebuildNeighbours(entry.pc);
     const graph = buildRegionGraph(entry.pc, this.code);
     if (graph === undefined || graph.nodes[0]?.ops.length === 0) {
@@ -81,7 +86,6 @@ export class Translator {
       entry,
       new Region(run, emission.maxInstructions, emission.maxCycles, emission.usesFloat, emission.start, emission.end),
     );
-    if (this.coldExits.size > MAX_COLD_EXITS) this.coldExits.clear();
     for (const pc of emission.exits) {
       const set = this.coldExits.get(pc);
       if (set === undefined) this.coldExits.set(pc, new Set([entry]));
