@@ -11,17 +11,9 @@ import { ConstraintKind } from './api.js';
 import { isMovedUse, type LiveRanges } from './liveness.js';
 import type { Occupancy } from './occupancy.js';
 import { blockFrom, blockTo, constraintOf, OP_DEF, OP_LATE, type Problem } from './problem.js';
+import { EXIT_DISTANCE, NEVER, NextUses } from './next-use.js';
 import { NIL } from './ranges.js';
 import { f64, i32, roomI32, u8 } from './scratch.js';
-
-const NEVER = 1e15;
-/** Distance of a live value of which no nearer use is known (yet). */
-const UNKNOWN = 1e12;
-/** Distance that an edge out of a loop or into a cold block adds. */
-const EXIT_DISTANCE = 1e5;
-/** Factor in execution weight from which on an edge counts as such. */
-const EXIT_RATIO = 4;
-const MAX_ROUNDS = 32;
 
 /** Register intervals of the values that are not in a register all the time. */
 export class SpillPlan {
@@ -83,16 +75,7 @@ function pressure(p: Problem, live: LiveRanges, occupancy: Occupancy, classIndex
 
 class Planner {
   private readonly cls: RegisterClass;
-  /** Next use of a value counted in instructions from the current block's start. */
-  private readonly next: Float64Array;
-  /** Next use after operand k. */
-  private readonly after: Float64Array;
-  /** Distance from the block's start to the next use, per entry of the live-in lists. */
-  private readonly distanceIn: Float64Array;
-  /** 1 for live-in entries whose next use lies in the block. */
-  private readonly isInside: Uint8Array;
-  private touched = i32(64);
-  private touchedCount = 0;
+  private readonly uses: NextUses;
   /** Values that leave block b in a register: exits[exitFrom[b]] .. exits[exitTo[b] - 1]; exitTo is 0 before b is done. */
   private exits: Int32Array<ArrayBuffer>;
   private exitCount = 1;
@@ -123,10 +106,7 @@ class Planner {
     private readonly plan: SpillPlan,
   ) {
     this.cls = p.input.classes[classIndex]!;
-    this.next = f64(p.vregCount, NEVER);
-    this.after = f64(p.opStart[p.instCount]!);
-    this.distanceIn = f64(live.liveInVReg.length, UNKNOWN);
-    this.isInside = u8(live.liveInVReg.length);
+    this.uses = new NextUses(p, live, classIndex);
     this.exits = i32(8 * p.blockCount + 64);
     this.exitFrom = i32(p.blockCount);
     this.exitTo = i32(p.blockCount);
@@ -141,125 +121,25 @@ class Planner {
 
   run(): void {
     const { p } = this;
-    for (let b = 0; b < p.blockCount; b++) this.usesInside(b);
-    // Distances of values that pass through a block come from its successors, until nothing changes.
-    const stale = u8(p.blockCount);
-    stale.fill(1);
-    for (let round = 0, changed = true; changed && round < MAX_ROUNDS; round++) {
-      changed = false;
-      for (let b = p.blockCount - 1; b >= 0; b--) {
-        if (stale[b] === 0) continue;
-        stale[b] = 0;
-        if (!this.distances(b)) continue;
-        const preds = p.preds[b]!;
-        for (let k = 0; k < preds.length; k++) stale[preds[k]!] = 1;
-        changed = true;
-      }
-    }
     for (let b = 0; b < p.blockCount; b++) this.block(b);
-  }
-
-  private touch(v: number): void {
-    this.touched = roomI32(this.touched, this.touchedCount);
-    this.touched[this.touchedCount++] = v;
-  }
-
-  private near(v: number, distance: number): void {
-    const known = this.next[v]!;
-    if (known === NEVER) this.touch(v);
-    if (distance < known) this.next[v] = distance;
-  }
-
-  /** Enters into `next` what follows block b: uses in successors and edge arguments. */
-  private scanExits(b: number): void {
-    const { p, live, classIndex } = this;
-    const length = p.blockFirst[b + 1]! - p.blockFirst[b]!;
-    const succs = p.succs[b]!;
-    for (let s = 0; s < succs.length; s++) {
-      const succ = succs[s]!;
-      const exit = p.depthWeight[b]! >= EXIT_RATIO * p.depthWeight[succ]! ? EXIT_DISTANCE : 0;
-      for (let e = live.liveInHead[succ]!; e !== NIL; e = live.liveInNext[e]!) {
-        const v = live.liveInVReg[e]!;
-        if (p.vregClass[v] === classIndex) this.near(v, Math.min(length + exit + this.distanceIn[e]!, UNKNOWN));
-      }
-      const args = p.input.edgeArgs(b, s);
-      for (let k = 0; k < args.length; k++)
-        if (p.vregClass[args[k]!] === classIndex) this.near(args[k]!, length + exit);
-    }
-  }
-
-  /** Goes back over block b's instructions: `next` becomes what it is at the start, `after` is filled in. */
-  private scanInside(b: number): void {
-    const { p, next, after, classIndex } = this;
-    const { opStart, opVReg, opFlags, vregClass } = p;
-    const first = p.blockFirst[b]!;
-    for (let i = p.blockFirst[b + 1]! - 1; i >= first; i--) {
-      const k0 = opStart[i]!;
-      const k1 = opStart[i + 1]!;
-      for (let k = k0; k < k1; k++) {
-        const v = opVReg[k]!;
-        if (vregClass[v] !== classIndex) continue;
-        after[k] = next[v]!;
-        if ((opFlags[k]! & OP_DEF) !== 0) next[v] = NEVER;
-      }
-      for (let k = k0; k < k1; k++) {
-        const v = opVReg[k]!;
-        if (vregClass[v] !== classIndex || (opFlags[k]! & OP_DEF) !== 0) continue;
-        if (next[v] === NEVER) this.touch(v);
-        next[v] = i - first;
-      }
-    }
-  }
-
-  /** Distances of values that block b itself uses. */
-  private usesInside(b: number): void {
-    const { live, distanceIn, isInside, next } = this;
-    this.scanInside(b);
-    for (let e = live.liveInHead[b]!; e !== NIL; e = live.liveInNext[e]!) {
-      const v = live.liveInVReg[e]!;
-      if (next[v] === NEVER) continue;
-      distanceIn[e] = next[v]!;
-      isInside[e] = 1;
-    }
-    this.forget();
-  }
-
-  private forget(): void {
-    const { touched, next } = this;
-    for (let k = 0; k < this.touchedCount; k++) next[touched[k]!] = NEVER;
-    this.touchedCount = 0;
-  }
-
-  /** Distances of values that only pass through block b; true if one changed. */
-  private distances(b: number): boolean {
-    const { live, distanceIn, isInside, next } = this;
-    this.scanExits(b);
-    let changed = false;
-    for (let e = live.liveInHead[b]!; e !== NIL; e = live.liveInNext[e]!) {
-      if (isInside[e] === 1) continue;
-      const distance = next[live.liveInVReg[e]!]!;
-      if (distance !== distanceIn[e]) {
-        distanceIn[e] = distance;
-        changed = true;
-      }
-    }
-    this.forget();
-    return changed;
   }
 
   /** Values that begin block b in a register. */
   private chooseEntry(b: number): void {
-    const { p, live, next, inExits, inWeight, classIndex, exits, exitFrom, exitTo, candidates, through } = this;
+    const { p, live, inExits, inWeight, classIndex, exits, exitFrom, exitTo, candidates, through } = this;
+    const { next } = this.uses;
     candidates.length = 0;
     through.length = 0;
     const preds = p.preds[b]!;
     let done = 0;
     let doneWeight = 0;
     let isHeader = false;
+    const sameDepth = p.depthWeight[b]! * 0.5;
     for (const pred of preds) {
       const to = exitTo[pred]!;
       if (to === 0) {
-        isHeader = true;
+        // A block still to come is a way back of a loop, or cold code laid out at the end that joins in again.
+        if (p.depthWeight[pred]! >= sameDepth) isHeader = true;
         continue;
       }
       done++;
@@ -289,8 +169,10 @@ class Planner {
     if (through.length > 0) {
       let most = 0;
       let last = b;
-      for (const pred of preds) if (pred > last) last = pred;
-      for (let block = b; block <= last; block++) if (this.blockMax[block]! > most) most = this.blockMax[block]!;
+      for (const pred of preds) if (pred > last && p.depthWeight[pred]! >= sameDepth) last = pred;
+      for (let block = b; block <= last; block++) {
+        if (this.blockMax[block]! > most && p.depthWeight[block]! >= sameDepth) most = this.blockMax[block]!;
+      }
       // What the loop needs at its worst, beside the values that only pass through it.
       const room = Math.min(limit - candidates.length, limit - (most - through.length));
       through.sort(order);
@@ -335,7 +217,8 @@ class Planner {
 
   /** Throws out the furthest until at most `limit` remain, sparing operands of instruction `i` unless it is NIL. */
   private limit(limit: number, b: number, i: number, early: number): void {
-    const { w, next, operandOf } = this;
+    const { w, operandOf } = this;
+    const { next } = this.uses;
     while (this.wCount > limit) {
       let worst = NIL;
       let distance = -1;
@@ -368,9 +251,9 @@ class Planner {
   }
 
   private block(b: number): void {
-    const { p, plan, next, after, operandOf, inW, cls, classIndex, occupancy } = this;
-    this.scanExits(b);
-    this.scanInside(b);
+    const { p, plan, operandOf, inW, cls, classIndex, occupancy } = this;
+    const { next, after } = this.uses;
+    this.uses.enterBlock(b);
     this.wCount = 0;
     this.chooseEntry(b);
     const first = p.blockFirst[b]!;
@@ -440,7 +323,7 @@ class Planner {
       this.exits[this.exitCount++] = v;
     }
     this.exitTo[b] = this.exitCount;
-    this.forget();
+    this.uses.leaveBlock();
   }
 
   /** The value is dead from `position` on. */
