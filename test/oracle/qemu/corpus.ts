@@ -26,9 +26,9 @@ function subjectsOf(program: CorpusProgram): Subject[] {
   const steps: SubjectStep[] = [];
   program.run(recorder(node.session, steps), (name) => recorder(node.support(name), []));
   const support = program.support.map((module) => {
-    return { name: module.importName, bytes: supportBytes(module), steps: [], globals: [] };
+    return { importedAs: module.importName, bytes: supportBytes(module), steps: [], globals: [] };
   });
-  return [...support, { name: 'program', bytes, steps, globals: [] }];
+  return [...support, { bytes, steps, globals: [] }];
 }
 
 /** All corpus arguments are integers: the bits of a number are its value. */

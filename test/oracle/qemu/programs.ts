@@ -11,6 +11,7 @@ import { StopReason, TRAP_MESSAGES } from '../../../compiler/abi/traps.js';
 import { frontend } from '../../../compiler/driver.js';
 import { link } from '../../../linker/link.js';
 import type { LinkedImage } from '../../../linker/linked.js';
+import type { InputObject } from '../../../linker/object.js';
 import { readObject } from '../../../linker/read-object.js';
 import { loadRuntimeObjects } from '../../../linker/runtime-objects.js';
 import { callsFor } from '../../fuzz/compare.js';
@@ -39,8 +40,8 @@ export type SubjectStep =
 
 /** A module and what is done with it. */
 export interface Subject {
-  /** What importers call it; default a number. */
-  readonly name?: string;
+  /** What importers call it, if there are any. */
+  readonly importedAs?: string;
   readonly bytes: Uint8Array;
   readonly steps: readonly SubjectStep[];
   readonly globals: readonly { readonly name: string; readonly words: number }[];
@@ -73,13 +74,24 @@ interface Linked {
   readonly ranges: readonly (MemoryRange & { readonly text: string })[];
 }
 
+/** Gives the exports another module name; in place, because sections know their object. */
+function renamed(object: InputObject, from: string, to: string): InputObject {
+  if (object.info === null) return object;
+  const names = new Map(object.info.exports.map(({ name }) => [exportSymbol(from, name), exportSymbol(to, name)]));
+  const rename = (name: string): string => names.get(name) ?? name;
+  const symbols = object.symbols.map((symbol) => ({ ...symbol, name: rename(symbol.name) }));
+  const exports = object.info.exports.map((entry) => ({ ...entry, symbol: rename(entry.symbol) }));
+  return Object.assign(object, { symbols, info: { ...object.info, exports } });
+}
+
 function linkSubjects(subjects: readonly Subject[], level: OptLevel): Linked {
   let codeBytes = 0;
-  const nameOf = (i: number): string => subjects[i]?.name ?? `m${i}`;
-  const objects = subjects.map(({ bytes }, i) => {
+  const nameOf = (i: number): string => `m${i}`;
+  const objects = subjects.map(({ bytes, importedAs }, i) => {
     const compiled = compileModule(frontend(bytes, { name: nameOf(i) }), { level });
     codeBytes += compiled.stats.codeBytes;
-    return readObject(compiled.object, nameOf(i), 'module');
+    const object = readObject(compiled.object, nameOf(i), 'module');
+    return importedAs === undefined ? object : renamed(object, nameOf(i), importedAs);
   });
   const image = link([...loadRuntimeObjects(), ...objects], BOARD, {
     stackBytes: STACK_BYTES,
