@@ -312,6 +312,12 @@ export class Core {
       case SR.CPENABLE:
         sr[number] = value & 0xff;
         return;
+      case SR.IBREAKENABLE:
+      case SR.DBREAKC0:
+      case SR.DBREAKC0 + 1:
+      case SR.ICOUNTLEVEL:
+        if (value !== 0) throw new MachineStop('unmodelled', 'the debug module (breakpoints, ICOUNT) is not modelled');
+        return;
       default:
         sr[number] = value;
         if (number >= SR.CCOMPARE0 && number < SR.CCOMPARE0 + 3) {

@@ -14,8 +14,10 @@ export const SR = {
   M0: 32,
   WINDOWBASE: 72,
   WINDOWSTART: 73,
+  IBREAKENABLE: 96,
   MEMCTL: 97,
   ATOMCTL: 99,
+  DBREAKC0: 160,
   CONFIGID0: 176,
   EPC1: 177,
   CONFIGID1: 208,
@@ -31,6 +33,7 @@ export const SR = {
   DEBUGCAUSE: 233,
   CCOUNT: 234,
   PRID: 235,
+  ICOUNTLEVEL: 237,
   EXCVADDR: 238,
   CCOMPARE0: 240,
 } as const;
