@@ -17,6 +17,7 @@ import { METRICS, formatSummary, formatTable } from './report/table.js';
 import type { Column } from './rivals/column.js';
 import { nativeColumn } from './rivals/native-column.js';
 import { productColumn } from './rivals/product-column.js';
+import { compileSpeedTable } from './scale.js';
 import { BENCH_FOLDER, MissingTool, ROOT } from './rivals/tools.js';
 import { wasm2cColumn } from './rivals/wasm2c-column.js';
 
@@ -27,6 +28,7 @@ const USAGE = `npm run bench -- [options]
   --cfi MODE            none, forward (default) or full
   --without PASS[,PASS] another column: wasm-aot without these passes
   --ablate              what each pass buys (left out one at a time), what levels and checks cost
+  --scale [FILE...]     compile speed on real modules of growing size
   --document            run all of that and write the tables of docs/performance.md and the chart
   --json                all measurements as JSON
   --chart               also write docs/benchmark.svg
@@ -42,6 +44,9 @@ interface Arguments {
   readonly programs: readonly BenchProgram[];
   readonly columns: readonly Column[];
   readonly ablate: boolean;
+  readonly scale: boolean;
+  /** Modules for `scale`. */
+  readonly files: readonly string[];
   readonly document: boolean;
   readonly json: boolean;
   readonly chart: boolean;
@@ -52,7 +57,8 @@ interface Arguments {
 class UsageError extends Error {}
 
 function parse(argv: readonly string[]): Arguments | undefined {
-  const { values } = parseArgs({
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
     args: [...argv],
     options: {
       only: { type: 'string' },
@@ -61,6 +67,7 @@ function parse(argv: readonly string[]): Arguments | undefined {
       cfi: { type: 'string', default: 'forward' },
       without: { type: 'string' },
       ablate: { type: 'boolean', default: false },
+      scale: { type: 'boolean', default: false },
       document: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
       chart: { type: 'boolean', default: false },
@@ -72,6 +79,7 @@ function parse(argv: readonly string[]): Arguments | undefined {
   if (values.help) return undefined;
   if (!['0', '1', '2', 's'].includes(values.level)) throw new UsageError(`no level ${values.level}`);
   if (!['none', 'forward', 'full'].includes(values.cfi)) throw new UsageError(`no cfi mode ${values.cfi}`);
+  if (positionals.length > 0 && !values.scale) throw new UsageError(`what is ${positionals.join(' ')}?`);
   const passes = new Set([...optimisations().values()].flat());
   for (const name of values.without?.split(',') ?? []) {
     if (!passes.has(name)) throw new UsageError(`no optimisation ${name}; there are ${[...passes].join(', ')}`);
@@ -84,6 +92,8 @@ function parse(argv: readonly string[]): Arguments | undefined {
     programs: select(PROGRAMS, ({ name }) => name, values.only?.split(','), 'program'),
     columns: select(all, ({ id }) => id, wanted, 'column'),
     ablate: values.ablate,
+    scale: values.scale,
+    files: positionals,
     document: values.document,
     json: values.json,
     chart: values.chart || values.document,
@@ -109,6 +119,12 @@ function select<T>(all: readonly T[], nameOf: (item: T) => string, names: readon
     }
   }
   return names === undefined ? all : all.filter((item) => names.includes(nameOf(item)));
+}
+
+function variants(programs: readonly BenchProgram[]) {
+  const passes = compareVariants(programs, passVariants(), progress);
+  const options = compareVariants(programs, OPTION_VARIANTS, progress);
+  return { passes, options, failures: [...passes, ...options].flatMap((variant) => variant.failures) };
 }
 
 function readBaseline(): Baseline {
@@ -138,13 +154,17 @@ async function main(): Promise<number> {
     return 0;
   }
   await buildRuntime();
+  if (wanted.scale) {
+    const table = compileSpeedTable(wanted.files, progress);
+    progress('');
+    console.log(table);
+    return 0;
+  }
   if (wanted.ablate) {
-    const passes = compareVariants(wanted.programs, passVariants(), progress);
-    const options = compareVariants(wanted.programs, OPTION_VARIANTS, progress);
+    const { passes, options, failures } = variants(wanted.programs);
     progress('');
     if (wanted.json) console.log(JSON.stringify({ passes, options }, null, 2));
     else console.log(`${formatVariants('without', passes)}\n\n${formatVariants('option', options)}`);
-    const failures = [...passes, ...options].flatMap((variant) => variant.failures);
     for (const failure of failures) console.error(failure);
     return failures.length > 0 ? 1 : 0;
   }
@@ -167,10 +187,13 @@ async function main(): Promise<number> {
     console.error(`wrote ${CHART}`);
   }
   if (wanted.document) {
+    const { passes, options, failures } = variants(wanted.programs);
+    if (failures.length > 0) throw new Error(failures.join('\n'));
     const sections = {
       results: formatResults(result),
-      passes: formatVariants('without', compareVariants(wanted.programs, passVariants(), progress)),
-      options: formatVariants('option', compareVariants(wanted.programs, OPTION_VARIANTS, progress)),
+      scale: compileSpeedTable([], progress),
+      passes: formatVariants('without', passes),
+      options: formatVariants('option', options),
     };
     writeFileSync(DOCUMENT, updateDocument(readFileSync(DOCUMENT, 'utf8'), sections));
     console.error(`wrote ${DOCUMENT}`);

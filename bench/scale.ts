@@ -1,11 +1,11 @@
-// The command `npx tsx bench/scale.ts [--gcc] [FILE.wasm...]`: compile speed over the size of real modules, from npm packages
-// unless files are given; with --gcc also what gcc -O2 takes for wasm2c's C of the same module. Measures CPU time of all
-// threads, which a busy machine does not disturb; numbers depend on the machine all the same.
+// Compile speed over the size of real modules, from npm packages unless files are given, and what gcc -O2 takes for wasm2c's
+// C of the smaller ones. Takes paths; gives a table. Measures CPU time of all threads, which a busy machine disturbs less than
+// wall time; numbers depend on the machine all the same.
 import { existsSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { compileModule } from '../backend-xtensa/compile-module.js';
 import { frontend } from '../compiler/driver.js';
-import { BENCH_FOLDER, ROOT, make } from './rivals/tools.js';
+import { BENCH_FOLDER, ROOT, make, toolVersion } from './rivals/tools.js';
 import { codeSectionBytes } from './rivals/wasm.js';
 
 /** By size. */
@@ -23,6 +23,8 @@ const MODULES = [
   'vscode-oniguruma/release/onig.wasm',
 ];
 const RUNS = 5;
+/** Larger modules would take gcc minutes. */
+const GCC_CODE_LIMIT = 50_000;
 
 interface Row {
   readonly codeBytes: number;
@@ -82,32 +84,29 @@ function gccMs(path: string): number {
   }).milliseconds;
 }
 
-const args = process.argv.slice(2);
-const withGcc = args.includes('--gcc');
-const given = args.filter((arg) => arg !== '--gcc');
-const paths = given.length > 0 ? given : MODULES.map((name) => join(ROOT, 'node_modules', name)).filter(existsSync);
-const gccColumns = withGcc ? ' gcc on wasm2c, ms | times |' : '';
-console.log(
-  `| module | code section | first, ms | best | of it front end | KB/s | code out / in | heap MB |${gccColumns}`,
-);
-console.log(`|---|--:|--:|--:|--:|--:|--:|--:|${withGcc ? '--:|--:|' : ''}`);
-for (const path of paths) {
-  try {
+/** Of the given files, or of the modules from npm packages. As a Markdown table. */
+export function compileSpeedTable(files: readonly string[], onProgress: (text: string) => void): string {
+  const paths = files.length > 0 ? files : MODULES.map((name) => join(ROOT, 'node_modules', name)).filter(existsSync);
+  const rows = paths.map((path) => {
+    onProgress(path);
     const row = measure(path);
+    const gcc =
+      row.codeBytes <= GCC_CODE_LIMIT && toolVersion('xtensa-lx106-elf-gcc') !== undefined ? gccMs(path) : null;
     const cells = [
       basename(path),
-      String(row.codeBytes),
-      ...[row.firstMs, row.bestMs, row.frontendMs, row.codeBytes / row.bestMs].map((value) => value.toFixed(0)),
+      ...[row.codeBytes, row.firstMs, row.bestMs, row.frontendMs, row.codeBytes / row.bestMs].map((value) =>
+        value.toFixed(0),
+      ),
       (row.outputBytes / row.codeBytes).toFixed(2),
       row.heapMB.toFixed(0),
+      gcc === null ? '-' : gcc.toFixed(0),
+      gcc === null ? '-' : (gcc / row.bestMs).toFixed(0),
     ];
-    if (withGcc) {
-      const gcc = gccMs(path);
-      cells.push(gcc.toFixed(0), (gcc / row.bestMs).toFixed(0));
-    }
-    console.log(`| ${cells.join(' | ')} |`);
-  } catch (error) {
-    console.log(`| ${basename(path)} | ${(error as Error).message.split('\n').slice(0, 3).join(' ')} |`);
-    process.exitCode = 1;
-  }
+    return `| ${cells.join(' | ')} |`;
+  });
+  return [
+    '| module | code section, bytes | first, ms | best, ms | of it front end | KB/s | code out / in | heap, MB | gcc on wasm2c, ms | times |',
+    `|---|${'--:|'.repeat(9)}`,
+    ...rows,
+  ].join('\n');
 }
