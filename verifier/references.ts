@@ -122,11 +122,7 @@ export class ReferenceFlow {
         if (seen.has(origin)) continue;
         seen.add(origin);
         const inflow = this.inflows.get(origin);
-        const reason =
-          this.fault(origin) ??
-          (inflow?.bad == null
-            ? null
-            : `${inflow.bad.reason} (at 0x${inflow.bad.address.toString(16)}: ${inflow.bad.instruction})`);
+        const reason = this.fault(origin) ?? this.badInflow(inflow);
         if (reason !== null) {
           const list = found.get(func) ?? [];
           list.push({ ...violation, reason: `may use something that is no function reference: ${reason}` });
@@ -136,6 +132,12 @@ export class ReferenceFlow {
       }
     }
     return found;
+  }
+
+  private badInflow(inflow: Inflow | undefined): string | null {
+    if (inflow === undefined || inflow.bad === null) return null;
+    const { reason, address, instruction } = inflow.bad;
+    return `${reason} (at 0x${address.toString(16)}: ${instruction})`;
   }
 
   /** Parameters and results of a signature are those of all functions that have it. */

@@ -292,18 +292,21 @@ export interface Arrival {
 export function join(arrival: Arrival, mode: JoinMode, symbols: Symbols, minimum: Minimum): State {
   const { block, incoming, before, visits, loop } = arrival;
   const first = incoming[0]!;
+  if (incoming.length === 1 && !first.symbols.some((symbol) => symbols.ownedByBlock(symbol, block)))
+    return first.copy();
   const state = new State(first.symbols.length);
   state.checked = Math.max(...incoming.map(({ checked }) => checked));
   state.shadowed = incoming.every(({ shadowed }) => shadowed === first.shadowed) ? first.shadowed : -1;
   state.sizes = commonSizes(incoming);
   for (let l = 0; l < state.symbols.length; l++) {
-    const own = symbols.arrival(block, l);
-    const settled = mode === 'up' && visits > DROP_AFTER && before !== null && before.symbols[l] === own;
-    const value = settled ? null : common(incoming, l, own, block, symbols, mode === 'strict');
+    const settled =
+      mode === 'up' && visits > DROP_AFTER && before !== null && symbols.ownedByBlock(before.symbols[l]!, block);
+    const value = settled ? null : common(incoming, l, block, symbols, mode === 'strict');
     if (value !== null) {
       state.set(l, value);
       continue;
     }
+    const own = symbols.arrival(block, l);
     let fact: Fact | null = null;
     for (const edge of incoming) {
       const described = edge.describe(edge.get(l));
@@ -341,8 +344,8 @@ export function implies(proved: State, assumed: State, block: number, symbols: S
   for (const [object, units] of assumed.sizes) if ((proved.sizes.get(object) ?? 0) < units) return false;
   for (let l = 0; l < assumed.symbols.length; l++) {
     const symbol = assumed.symbols[l]!;
-    if (symbol === symbols.arrival(block, l)) {
-      if (assumed.offsets[l] !== 0) return false;
+    if (symbols.ownedByBlock(symbol, block)) {
+      if (assumed.offsets[l] !== 0 || symbol !== symbols.arrival(block, l)) return false;
       if (!factImplies(proved.describe(proved.get(l)), assumed.fact(symbol), minimum)) return false;
     } else if (symbol !== proved.symbols[l] || assumed.offsets[l] !== proved.offsets[l]) return false;
   }
@@ -373,9 +376,10 @@ export function weaken(
     return adopt || factImplies(known, joined, minimum) ? joined : { ...joined, arc: FULL };
   };
   for (let l = 0; l < state.symbols.length; l++) {
-    const own = symbols.arrival(block, l);
     const symbol = state.symbols[l]!;
-    if (symbol !== own && symbol === proved.symbols[l] && state.offsets[l] === proved.offsets[l]) continue;
+    const renamed = symbols.ownedByBlock(symbol, block);
+    if (!renamed && symbol === proved.symbols[l] && state.offsets[l] === proved.offsets[l]) continue;
+    const own = symbols.arrival(block, l);
     const known = proved.describe(proved.get(l));
     const fact = symbol === own ? weaker(known, state.fact(own)) : known;
     state.set(l, { symbol: own, offset: 0 });
@@ -438,8 +442,8 @@ function boundInductions(
 ): void {
   const inductions: Induction[] = [];
   for (let l = 0; l < state.symbols.length; l++) {
-    const own = symbols.arrival(block, l);
-    if (state.symbols[l] !== own) continue;
+    const own = state.symbols[l]!;
+    if (!symbols.ownedByBlock(own, block)) continue;
     const found = inductionOf(incoming, l, own);
     if (found !== null) inductions.push(found);
   }
@@ -485,20 +489,14 @@ function inductionOf(incoming: readonly State[], l: number, own: number): Induct
 }
 
 /** The value that every edge brings for a location; null if they differ or the block's own arrival renames it. */
-function common(
-  incoming: readonly State[],
-  l: number,
-  own: number,
-  block: number,
-  symbols: Symbols,
-  strict: boolean,
-): Value | null {
+function common(incoming: readonly State[], l: number, block: number, symbols: Symbols, strict: boolean): Value | null {
   let value: Value | null = null;
   for (const edge of incoming) {
     const symbol = edge.symbols[l]!;
     const offset = edge.offsets[l]!;
     // What came in as this location's own arrival value and was not changed says nothing by itself.
-    if (symbol === own && offset === 0 && !strict) continue;
+    if (!strict && offset === 0 && symbols.ownedByBlock(symbol, block) && symbol === symbols.arrival(block, l))
+      continue;
     if (value === null) value = { symbol, offset };
     else if (value.symbol !== symbol || value.offset !== offset) return null;
   }

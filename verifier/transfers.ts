@@ -235,7 +235,7 @@ function passStructs(walk: Walk, symbol: string): void {
   const { notes } = walk;
   if (symbol === LIBCALLS.tableGrow.symbol) notes.fillTable(walk, first.peer, walk.get(3), null);
   else if (symbol === LIBCALLS.tableFill.symbol) notes.fillTable(walk, first.peer, walk.get(4), null);
-  else if (second == null) return;
+  else if (second === null || second === undefined) return;
   else if (symbol === LIBCALLS.tableCopy.symbol) notes.fillTable(walk, first.peer, null, `table ${second.peer!.id}`);
   else notes.fillTable(walk, first.peer, null, `segment ${second.start}`);
 }
