@@ -27,7 +27,7 @@ import { MachineStop, hex32 } from './stop.js';
 
 export type { CallOptions, CallResult, MachineOptions, RunOptions };
 
-const TRANSLATE_AFTER = 600;
+const TRANSLATE_AFTER = 3000;
 const CALL_RETURN = 0x400007f0;
 const INSTRUCTION_LIMIT = 2 ** 53;
 

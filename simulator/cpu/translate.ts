@@ -156,7 +156,7 @@ class RegionEmission implements Emitter {
     const special = [...this.usedSpecial];
     const changed = [...this.changedRegisters];
     return [
-      'return function (maxInstructions, maxCycles) {',
+      'return (function (maxInstructions, maxCycles) {',
       'let n = 0, c = 0, pc = 0, t = 0, x = 0, y = 0, u = 0, v = 0.5;',
       ...registers.map((r) => `let r${r} = A[${r}];`),
       ...special.map((s) => `let s${s} = SR[${s}];`),
@@ -167,7 +167,7 @@ class RegionEmission implements Emitter {
       ...special.map((s) => `SR[${s}] = s${s};`),
       'COUNTS[0] += n; COUNTS[1] += c;',
       'return pc;',
-      '};',
+      '});',
     ].join('\n');
   }
 
