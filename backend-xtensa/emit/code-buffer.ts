@@ -56,7 +56,6 @@ export class CodeBuffer {
   private readonly literalIndex = new Map<number | string, number>();
   private readonly symbolIndex = new Map<string, number>();
   private currentWeight = 1;
-  private lastBound = -1;
   private lastLoc = -1;
 
   // -- labels and places
@@ -66,7 +65,6 @@ export class CodeBuffer {
   }
   bind(label: number): void {
     this.labels[label] = this.count;
-    this.lastBound = this.count;
   }
   setWeight(weight: number): void {
     this.currentWeight = weight;
@@ -117,10 +115,6 @@ export class CodeBuffer {
   bindLoopEnd(label: number): void {
     this.bind(label);
     this.loopEnds.add(this.count);
-  }
-  /** True if a label stands at the end of what there is: control may come here by a branch. */
-  get atLabel(): boolean {
-    return this.lastBound === this.count;
   }
   jump(label: number): void {
     this.push(ItemKind.Jump, Op.J, 0, 0, 0, 0, label);

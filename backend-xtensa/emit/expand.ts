@@ -37,6 +37,8 @@ class Expander {
   /** For blocks without code of their own: where they lead. */
   private readonly forward: (MachBlock | null)[];
   private regs: readonly Location[] = [];
+  /** Item number where some branch comes in, the last one so far. */
+  private lastTarget = -1;
   /** Operands of the row being emitted. */
   private readonly values: [number, number, number, number] = [0, 0, 0, 0];
   /** Label of LEND by loop. */
@@ -60,9 +62,11 @@ class Expander {
     const { out, mach, input } = this;
     const { movesBefore, skipped, locations } = this.allocation;
     const kept = mach.blocks.filter((block) => this.forward[block.index] === null);
+    const isTarget = this.branchTargets(kept);
     for (let b = 0; b < kept.length; b++) {
       const block = kept[b]!;
       out.bind(this.labels[block.index]!);
+      if (isTarget[block.index] !== 0) this.lastTarget = out.count;
       out.setWeight(block.weight);
       const start = input.blockStart(block.index);
       const end = input.blockEnd(block.index);
@@ -112,6 +116,19 @@ class Expander {
         at = next;
       }
     }
+  }
+
+  /** Blocks that are reached other than by falling into them from the one before. */
+  private branchTargets(kept: readonly MachBlock[]): Uint8Array {
+    const isTarget = new Uint8Array(this.forward.length);
+    kept.forEach((block, b) => {
+      const next = kept[b + 1];
+      for (const { target } of block.succs) {
+        const reached = this.resolve(target);
+        if (reached !== next || block.table !== null) isTarget[reached.index] = 1;
+      }
+    });
+    return isTarget;
   }
 
   /** The block with code that a jump to `block` reaches in the end. */
@@ -183,7 +200,7 @@ class Expander {
       return;
     }
     // A branch to LEND itself would leave the loop instead of going back.
-    if (out.atLabel) out.inst(Op.NOP_N);
+    if (this.lastTarget === out.count) out.inst(Op.NOP_N);
     out.bindLoopEnd(label);
     this.jump(this.resolve(block.succs[1]!.target), next);
   }
@@ -302,6 +319,7 @@ class Expander {
     out.branch(inst.imm2, this.reg(first), end - first > 1 ? this.reg(first + 1) : inst.imm, label);
     body();
     out.bind(label);
+    this.lastTarget = out.count;
   }
 
   private jumpTable(block: MachBlock): number {

@@ -77,6 +77,21 @@ const SHAPES: readonly (readonly [name: string, loop: boolean | null, body: stri
       (br_if $l (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))`,
   ],
   [
+    'conditional_at_the_end',
+    true,
+    `(loop $l
+      (local.set $i (i32.add (local.get $s) (i32.const 5)))
+      (local.set $s (select (i32.shr_u (local.get $i) (i32.const 1)) (local.get $i) (i32.lt_u (local.get $m) (local.get $i))))
+      (br_if $l (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))`,
+  ],
+  [
+    'comparison_at_the_end',
+    true,
+    `(loop $l
+      (local.set $s (i32.add (local.get $s) (i32.lt_u (i32.mul (local.get $s) (local.get $s)) (local.get $m))))
+      (br_if $l (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))`,
+  ],
+  [
     'rotating_values',
     null,
     `(local.set $i (i32.const 1))
