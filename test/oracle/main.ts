@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import type { OptLevel } from '../../compiler/passes/pipeline.js';
+import { readElf } from '../../simulator/load/elf.js';
 import { generateModule } from '../fuzz/generate.js';
 import { corpusSubjects } from './qemu/corpus.js';
 import { qemuAvailable } from './qemu/bare.js';
@@ -64,10 +65,11 @@ function reportPrograms(total: number, seed: number, tally: Tally): void {
 
 async function reportLockstep(file: string, options: Options): Promise<void> {
   const calls = options.invoke === undefined ? [] : [{ symbol: exportOf(options.invoke), args: options._.map(Number) }];
-  const program = programOfElf(new Uint8Array(readFileSync(file)), calls);
+  const bytes = new Uint8Array(readFileSync(file));
+  const program = programOfElf(bytes, calls);
   const report = await lockstep(program, {
     maxInstructions: options.max,
-    ...(options.from === undefined ? {} : { from: Number(options.from) }),
+    ...(options.from === undefined ? {} : { from: addressOf(options.from, bytes) }),
     onProgress: (instructions) => console.log(`  ${instructions} instructions`),
   });
   console.log(`${report.ending} after ${report.instructions} instructions`);
@@ -76,6 +78,13 @@ async function reportLockstep(file: string, options: Options): Promise<void> {
   for (const line of report.trail) console.log(`  ${line}`);
   console.log(`qemu / simulator: ${report.differences.join(', ')}`);
   console.log(report.state);
+}
+
+/** A symbol of the file, or a number. */
+function addressOf(text: string, elf: Uint8Array): number {
+  const address = readElf(elf).symbols.get(text) ?? Number(text);
+  if (!Number.isInteger(address)) throw new Error(`no symbol ${text}`);
+  return address;
 }
 
 interface Options {
@@ -100,7 +109,7 @@ const options: Options = yargs(hideBin(process.argv))
   .option('corpus', { type: 'boolean', default: true, describe: 'also modules of npm packages' })
   .option('lockstep', { type: 'string', describe: 'run this linked ELF file instruction by instruction' })
   .option('invoke', { type: 'string', describe: 'with --lockstep: an export to call, then argument words' })
-  .option('from', { type: 'string', describe: 'with --lockstep: address where stepping begins' })
+  .option('from', { type: 'string', describe: 'with --lockstep: symbol or address where stepping begins' })
   .option('max', { type: 'number', default: 1_000_000, describe: 'with --lockstep: instructions at most' })
   .strictOptions()
   .parseSync();

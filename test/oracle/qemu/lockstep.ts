@@ -34,6 +34,9 @@ export interface LockstepReport {
 
 const VECTOR_OFFSETS = [0, 0x40, 0x80, 0xc0, 0x100, 0x140, 0x180, 0x1c0, 0x200, 0x240, 0x280, 0x2c0, 0x300, 0x340, 0x3c0]; // prettier-ignore
 const TRAIL = 12;
+const STACK_BYTES = 0x1000;
+/** What one reply of QEMU's debugger port holds easily. */
+const CHUNK = 512;
 const SPECIALS: readonly (readonly [string, number])[] = [
   ...['sar', 'br', 'lbeg', 'lend', 'lcount', 'scompare1', 'acclo', 'acchi', 'm0', 'm1', 'm2', 'm3'],
   ...['ps', 'windowbase', 'windowstart', 'epc1', 'exccause', 'excvaddr', 'excsave1', 'excsave2', 'vecbase'],
@@ -100,6 +103,7 @@ async function run(
   const start = await qemu.registers();
   if (start === undefined) return report(0, 'not reached');
   adopt(start, machine);
+  await adoptStack(qemu, machine);
   for (let count = 1; count <= limit; count++) {
     if (count % 10_000 === 0) options.onProgress?.(count);
     const { pc } = machine;
@@ -137,6 +141,21 @@ async function reach(qemu: Qemu, machine: Machine, from: number): Promise<boolea
 function adopt(theirs: ReadonlyMap<string, number>, machine: Machine): void {
   for (const [name, number] of SPECIALS) machine.setSpecial(number, (theirs.get(name.toUpperCase()) as number) | 0);
   for (let i = 0; i < 16; i++) machine.setRegister(i, (theirs.get(numbered('A', i)) as number) | 0);
+}
+
+/** Frames above may hold times, which differ. */
+async function adoptStack(qemu: Qemu, machine: Machine): Promise<void> {
+  const top = machine.getRegister(1) >>> 0;
+  for (let at = top; at < top + STACK_BYTES; at += CHUNK) {
+    try {
+      machine.readMemory(at, CHUNK);
+    } catch (error) {
+      // No memory from here on.
+      if (error instanceof RangeError) return;
+      throw error;
+    }
+    machine.writeMemory(at, await qemu.memory(at, CHUNK));
+  }
 }
 
 /** Time passes differently: what RSR.CCOUNT reads of it, the simulator gets from QEMU. */
