@@ -6,6 +6,9 @@ import { Bundle, BundleState, NIL, type SegmentPool, type UsePool } from './rang
 export const MINIMAL_DENSITY = 1e30;
 const WIDE_MINIMAL_DENSITY = 2e30;
 
+/** Positions added to a length before dividing, so that very short ranges are not dearer than they are worth. */
+const SHORT = 20;
+
 export class BundleSet {
   splits = 0;
   /** The bundle of everything that lives in memory. It is never in the queue. */
@@ -46,7 +49,7 @@ export class BundleSet {
     bundle.needless = needless;
     bundle.cost = cost;
     if (bundle.minimal) bundle.density = length >= 2 ? WIDE_MINIMAL_DENSITY : MINIMAL_DENSITY;
-    else bundle.density = cost / (length + 2);
+    else bundle.density = cost / (length + SHORT);
   }
 
   start(bundle: Bundle): number {
