@@ -103,6 +103,12 @@ describe('timer groups', () => {
     write(machine, TIMG + 0x48, -1);
     expect(read(machine, TIMG + 0x48)).toBe(0x48000);
   });
+  it('stages with a timeout of zero neither hang nor hold up the reset', () => {
+    const machine = idle();
+    for (const offset of [0x50, 0x54, 0x58, 0x5c]) write(machine, TIMG + offset, 0);
+    write(machine, TIMG + 0x48, (1 << 31) | (3 << 25));
+    expect(machine.run({ maxCycles: 100 }).reason).toBe('reset');
+  });
   it('the watchdog walks its stages: interrupt, then reset; feeding keeps it quiet', () => {
     const machine = idle();
     write(machine, TIMG + 0x50, 1000);

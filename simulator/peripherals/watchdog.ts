@@ -44,7 +44,9 @@ export class Watchdog {
       this.host.cancel(this.key);
       return;
     }
-    this.host.schedule(this.key, this.host.now() + current.cycles, () => this.timeUp(current.action));
+    // A timeout of 0 is over at once, but not within the same cycle for ever.
+    const cycles = Math.max(current.cycles, 1);
+    this.host.schedule(this.key, this.host.now() + cycles, () => this.timeUp(current.action));
   }
 
   private timeUp(action: StageAction): void {
