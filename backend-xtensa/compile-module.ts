@@ -92,7 +92,12 @@ export function compileModule(ir: IrModule, options: CompileOptions = {}): Compi
   const functions = ir.bodies.map((func) => {
     const decl = ir.funcs[func.index];
     const signature = decl?.addressTaken === true ? signatureId(decl.signature) : null;
-    return compileFunction(func, context, signature, decl?.bodyOffset ?? 0);
+    try {
+      return compileFunction(func, context, signature, decl?.bodyOffset ?? 0);
+    } catch (error) {
+      if (!(error instanceof DiagnosticError)) throw error;
+      throw error.at({ section: 'code', func: { index: func.index, name: func.name } });
+    }
   });
   const all = [...functions, ...thunks(ir, symbols)];
   return {
