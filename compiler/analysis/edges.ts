@@ -14,3 +14,10 @@ export function removeParam(block: Block, index: number, incoming: readonly Edge
   block.params.splice(index, 1);
   for (const edge of incoming) edge.args.splice(index, 1);
 }
+
+/** Position of every parameter in its block's list, by instruction id. */
+export function paramPositions(func: Func): Int32Array {
+  const positions = new Int32Array(func.instCount);
+  for (const block of func.blocks) block.params.forEach((param, i) => (positions[param.id] = i));
+  return positions;
+}

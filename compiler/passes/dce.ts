@@ -1,7 +1,7 @@
 // Dead code elimination: takes a function, drops unreachable blocks, instructions whose value nobody needs and which do
 // nothing else, and block parameters that only feed themselves. Knows effects only through analysis/effects.ts.
 import { removeUnreachable } from '../analysis/cfg.js';
-import { incomingEdges } from '../analysis/edges.js';
+import { incomingEdges, paramPositions } from '../analysis/edges.js';
 import { isRemovable } from '../analysis/effects.js';
 import type { Func, Inst } from '../ir/function.js';
 import { Op } from '../ir/ops.js';
@@ -19,11 +19,12 @@ export function eliminateDeadCode(func: Func): number {
   for (const block of func.blocks) for (const inst of block.insts) if (!isRemovable(inst)) mark(inst);
   for (const param of func.entry.params) mark(param);
   const incoming = incomingEdges(func);
+  const positions = paramPositions(func);
   while (work.length > 0) {
     const inst = work.pop()!;
     for (const arg of inst.args) mark(arg);
     if (inst.op !== Op.Param) continue;
-    const index = inst.block!.params.indexOf(inst);
+    const index = positions[inst.id]!;
     for (const edge of incoming[inst.block!.id]!) mark(edge.args[index]!);
   }
   let dropped = 0;

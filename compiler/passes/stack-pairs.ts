@@ -9,7 +9,7 @@
 // - two slots are always pushed the same values (`duplicate`): one slot is left;
 // - the block has one predecessor (`straight`): nothing merges there. The blocks are joined if the jump is unconditional;
 // - the block only pushes again what it has popped and jumps on (`threaded`): the first jump goes where the second leads.
-import { incomingEdges, removeParam } from '../analysis/edges.js';
+import { incomingEdges, paramPositions, removeParam } from '../analysis/edges.js';
 import { controlFlow, removeUnreachable } from '../analysis/cfg.js';
 import { countUses } from '../analysis/uses.js';
 import { type Block, type Edge, type Func, type Inst, replace, resolve, resolveUses } from '../ir/function.js';
@@ -153,6 +153,7 @@ function removeDuplicates(block: Block, edges: readonly Edge[]): number {
 function threadJumps(func: Func, counts: StackPairCounts): boolean {
   const uses = countUses(func);
   const incoming = incomingEdges(func);
+  const positions = paramPositions(func);
   let threaded = false;
   for (const block of func.blocks) {
     if (block === func.entry || block.insts.length !== 1 || block.terminator.op !== Op.Jump) continue;
@@ -160,11 +161,11 @@ function threadJumps(func: Func, counts: StackPairCounts): boolean {
     if (onward.block === block) continue;
     // Its parameters must not be used further on.
     const own = new Uint32Array(block.params.length);
-    for (const arg of onward.args) if (arg.block === block) own[block.params.indexOf(arg)]!++;
+    for (const arg of onward.args) if (arg.block === block) own[positions[arg.id]!]!++;
     if (block.params.some((param, i) => uses[param.id] !== own[i])) continue;
     for (const edge of incoming[block.id]!) {
       const given = edge.args;
-      edge.args = onward.args.map((arg) => (arg.block === block ? given[block.params.indexOf(arg)]! : arg));
+      edge.args = onward.args.map((arg) => (arg.block === block ? given[positions[arg.id]!]! : arg));
       edge.block = onward.block;
       for (const arg of edge.args) uses[arg.id]!++;
       incoming[onward.block.id]!.push(edge);
