@@ -150,8 +150,9 @@ export class Bus {
     for (let i = 0; i < size; i++) {
       const at = crosses ? this.memory.locate(address + i) : offset + i;
       this.memory.bytes[at] = value >>> (8 * i);
-      if (this.memory.hasCode(at >>> PAGE_SHIFT)) this.events.codeWritten(at, 1);
+      if (crosses && this.memory.hasCode(at >>> PAGE_SHIFT)) this.events.codeWritten(at, 1);
     }
+    if (!crosses && this.memory.hasCode(offset >>> PAGE_SHIFT)) this.events.codeWritten(offset, size);
   }
 
   private peripheral(address: number): Peripheral {
