@@ -46,7 +46,12 @@ function runProgram(program: CorpusProgram, level: '0' | '1' | '2' | 's'): Resul
 const argv = await yargs(hideBin(process.argv))
   .usage('npm run corpus -- [options]\n\nRuns modules shipped in npm packages and compares with Node.')
   .option('only', { type: 'string', describe: 'only programs whose name contains this' })
-  .option('level', { choices: ['0', '1', '2', 's'] as const, default: '2' as const, describe: 'optimisation level' })
+  .option('level', {
+    type: 'string',
+    choices: ['0', '1', '2', 's'] as const,
+    default: '2' as const,
+    describe: 'optimisation level',
+  })
   .option('json', { type: 'boolean', default: false })
   .strict()
   .parse();

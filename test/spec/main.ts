@@ -106,6 +106,7 @@ async function main(): Promise<void> {
       describe: 'what runs the code',
     })
     .option('level', {
+      type: 'string',
       choices: ['0', '1', '2', 's'],
       default: '2',
       describe: 'optimisation level of the compiled code',
