@@ -27,8 +27,8 @@ const MUTATED = [
   '@chainsafe/as-chacha20poly1305/build/optimized.wasm',
   '@foxglove/wasm-lz4/dist/wasm-lz4.wasm',
 ];
-/** Many small functions: where most of the counted functions come from. */
-const SMALL: GenerateOptions = { maxFunctions: 30, maxDepth: 3, maxStatements: 2, multiMemory: false };
+/** Many small functions (27 operators on average): where most of the counted functions come from. */
+const SMALL: GenerateOptions = { maxFunctions: 300, maxDepth: 2, maxStatements: 1, multiMemory: false };
 /** Modules between two reports of a worker. */
 const BATCH = 10;
 /** Of so many seeds one mutates a real module, one feeds damaged bytes to the parsers, half make small functions. */
