@@ -112,10 +112,10 @@ function equal(walk: Walk, a: Value, b: Value): boolean {
     [b, a],
   ] as const) {
     inherit(walk, x, y, 0);
-    if (y.symbol === CONSTANT && x.offset === 0 && x.symbol !== CONSTANT) {
+    if (y.symbol === CONSTANT && x.symbol !== CONSTANT) {
       const fact = state.fact(x.symbol);
       if (fact.made === Made.Signature && fact.offset === 0 && fact.of !== CONSTANT)
-        state.facts.set(fact.of, { ...state.fact(fact.of), signature: y.offset >>> 0 });
+        state.facts.set(fact.of, { ...state.fact(fact.of), signature: (y.offset - x.offset) >>> 0 });
     }
     if (x.symbol === FRAME_RETURN && y.symbol === SHADOW_RETURN && x.offset === 0 && y.offset === 0)
       confirmReturn(walk);

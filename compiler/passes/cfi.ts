@@ -38,8 +38,14 @@ function expand(rewriter: Rewriter, inst: Inst, module: IrModule, level: CfiLeve
   const ref = rewriter.emit(Op.TableLoad, [index], table);
   if (level !== 'none') {
     const signature = rewriter.emit(Op.RefSignature, [ref]);
-    const expected = rewriter.i32(signatureId(module.types[inst.imm2]!));
-    rewriter.trapIf(Op.TrapIfNe, [signature, expected], TrapCode.IndirectCallTypeMismatch);
+    const expected = signatureId(module.types[inst.imm2]!);
+    if (level === 'full') {
+      // The constant must not occur in the code as it is: a corrupted reference to such a literal would pass the check.
+      const difference = rewriter.emit(Op.I32Add, [signature, rewriter.i32(-expected | 0)]);
+      rewriter.trapIf(Op.TrapIfNez, [difference], TrapCode.IndirectCallTypeMismatch);
+    } else {
+      rewriter.trapIf(Op.TrapIfNe, [signature, rewriter.i32(expected)], TrapCode.IndirectCallTypeMismatch);
+    }
   }
   inst.args[0] = ref;
   inst.op = inst.op === Op.CallIndirect ? Op.CallRef : Op.ReturnCallRef;

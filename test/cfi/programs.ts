@@ -11,6 +11,7 @@ export const FAULT_PROGRAM = {
     (type $op (func (param i32) (result i32)))
     (memory 1 1) (table $t 4 4 funcref) (elem (i32.const 0) $good $second $third $other)
     (global $ref (mut funcref) (ref.func $good))
+    (func (export "divide") (param i64 i64) (result i64) (i64.div_u (local.get 0) (local.get 1)))
     (func $good (export "good") (type $op) (i32.add (call $leaf (local.get 0)) (i32.const 1)))
     (func $second (type $op) (i32.mul (call $leaf (local.get 0)) (i32.const 3)))
     (func $third (type $op) (i32.sub (local.get 0) (i32.const 7)))

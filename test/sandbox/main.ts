@@ -89,7 +89,7 @@ if (wants('hostile')) {
   }
 }
 if (wants('cfi')) {
-  const counts = runFaults('full');
+  const counts = runFaults();
   for (const { kind, injected, caught } of counts.kinds)
     console.log(`  ${kind.padEnd(34)} ${caught} of ${injected} caught`);
   const { injected, caught } = totalOf(counts);

@@ -21,7 +21,7 @@ export interface MutationCounts {
 }
 
 /** Runtime functions that no module may reach. */
-const UNPUBLISHED = ['rt_unwind', 'rt_enter', 'rt_start', 'rt_vectors', 'rt_run_mailbox'];
+const UNPUBLISHED = ['rt_unwind_target', 'rt_invoke', 'rt_enter', 'rt_start', 'rt_vectors', 'rt_run_mailbox'];
 
 export interface MutatedProgram {
   readonly elf: Uint8Array;

@@ -1,0 +1,74 @@
+// The sandbox's evidence in short form; `npm run sandbox` does all of it.
+import { describe, expect, it } from 'vitest';
+import { verifyElf } from '../../verifier/verify.js';
+import { wasmOf } from './canary-device.js';
+import { HOSTILE } from './hostile.js';
+import { newCounts, runBoundaries, runHostile } from './hostile-run.js';
+import { buildProgram, runMutations } from './mutate-run.js';
+import { CHECKED_PROGRAM } from './programs.js';
+
+const wasm = wasmOf(CHECKED_PROGRAM);
+
+describe('verifier', () => {
+  for (const level of ['0', '1', '2', 's'] as const) {
+    for (const cfi of ['forward', 'full'] as const) {
+      it(`proves the code of -O${level} --cfi ${cfi}`, () => {
+        const { elf } = buildProgram(wasm, { level, cfi });
+        const verdict = verifyElf(elf, 'app.elf', { checkReturns: cfi === 'full' });
+        const open = verdict.functions.flatMap(({ name, violations }) => violations.map((v) => `${name}: ${v.reason}`));
+        expect([...verdict.faults, ...open]).toEqual([]);
+        expect(verdict.functions.length).toBeGreaterThan(15);
+      });
+    }
+  }
+
+  it('rejects indirect calls without checks (--cfi none), and only those', () => {
+    const { elf } = buildProgram(wasm, { level: '2', cfi: 'none' });
+    const { ok, functions } = verifyElf(elf, 'app.elf', { checkReturns: false });
+    expect(ok).toBe(false);
+    const names = functions.filter(({ violations }) => violations.length > 0).map(({ name }) => name);
+    expect(names.sort()).toEqual(['app!call', 'app!tail']);
+  });
+
+  it('asks for checked return addresses when told to', () => {
+    const { elf } = buildProgram(wasm, { level: '2', cfi: 'forward' });
+    const { functions } = verifyElf(elf, 'app.elf', { checkReturns: true });
+    const reasons = functions.flatMap(({ violations }) => violations.map(({ reason }) => reason));
+    expect(new Set(reasons)).toEqual(new Set(['the return address is not compared with the shadow stack']));
+  });
+
+  it('rejects mutations that open the sandbox', () => {
+    const counts = runMutations(buildProgram(wasm, { level: '2' }), false, 2);
+    expect(counts.rejected).toBeGreaterThanOrEqual(180);
+    const never = [
+      'privileged instruction',
+      'call into a function',
+      'call of unpublished code',
+      'branch into an instruction',
+      'branch out of the function',
+      'jump table entry changed',
+      'return address not restored',
+      'stack pointer not restored',
+      'saved register not restored',
+    ];
+    for (const kind of never) expect([kind, counts.byKind.get(kind as never)?.accepted ?? 0]).toEqual([kind, 0]);
+  });
+});
+
+describe('hostile modules', () => {
+  for (const module of HOSTILE) {
+    it(`${module.what}: right traps, nothing else touched`, () => {
+      const counts = newCounts();
+      runHostile(module, { level: '2', cfi: 'forward' }, counts);
+      expect(counts.failures).toEqual([]);
+      expect(counts.calls).toBe(module.calls.length);
+    });
+  }
+
+  it('loads and stores at every boundary of several memories', () => {
+    const counts = newCounts();
+    runBoundaries(0, 6, { level: '2' }, counts, 11);
+    expect(counts.failures).toEqual([]);
+    expect(counts.traps).toBeGreaterThan(200);
+  });
+});
