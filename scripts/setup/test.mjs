@@ -11,6 +11,7 @@ const CHECKS = [
   ['unit tests', 'npx', ['vitest', 'run']],
   ['spec suite', 'npm', ['run', '--silent', 'spec']],
   ['corpus', 'npm', ['run', '--silent', 'corpus']],
+  ['bench', 'npm', ['run', '--silent', 'bench', '--', '--check', '--columns', 'wasm-aot']],
   ['fuzz', 'npm', ['run', '--silent', 'fuzz', '--', '--seconds', '30', '--seed', '1']],
 ];
 
