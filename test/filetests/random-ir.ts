@@ -60,6 +60,8 @@ class Generator {
   private block: Block;
   /** Values that can be used at the current place. */
   private scope: Inst[];
+  /** Counters of the loops around the current place. */
+  private readonly counters: Inst[] = [];
   private budget = 60;
 
   constructor(private readonly random: Random) {
@@ -125,18 +127,21 @@ class Generator {
     this.note(this.emit(Op.I32WrapI64, [this.emit(Op.I64ShrU, [x, shift])]));
   }
 
-  /** One to three accesses off one address, sometimes masked into the memory. */
+  /** One to five accesses off one address, sometimes masked into the memory. */
   private access(): void {
     const { random } = this;
-    let address = this.value();
-    if (random.below(3) !== 0)
+    // Counters run up to the memory's end and over it, so what is proved of them is put to the test.
+    const counter = this.counters[this.counters.length - 1];
+    const counted = counter !== undefined && random.below(2) === 0;
+    let address = counted ? counter : this.value();
+    if (!counted && random.below(3) !== 0)
       address = this.emit(Op.I32And, [address, this.i32(random.pick([255, 2046, 4095, 65535]))]);
-    for (let n = 1 + random.below(3); n > 0; n--) {
+    for (let n = 1 + random.below(5); n > 0; n--) {
       const at =
         random.below(2) === 0
           ? address
-          : this.emit(Op.I32Add, [address, this.i32(random.pick([4, 8, 61, 1020, 2000, -4, -64]))]);
-      const offset = random.pick([0, 0, 4, 12, 100, 4096]);
+          : this.emit(Op.I32Add, [address, this.i32(random.pick([1, 2, 4, 8, 61, 1020, -4, -64]))]);
+      const offset = random.pick(counted ? [0, 0, 1, 2, 4] : [0, 0, 1, 2, 4, 12, 100, 4096]);
       const isStore = random.below(3) === 0;
       const [op, bytes] = random.pick(isStore ? STORES : LOADS);
       const pointer = this.emit(Op.MemAddr, [at], offset + bytes);
@@ -174,7 +179,9 @@ class Generator {
     const { func, random } = this;
     const [header, exit] = [func.createBlock(), func.createBlock()];
     const start =
-      random.below(4) === 0 ? this.value() : this.i32(random.pick([0, 0, 1, 16, 1024, -64, -2048, 65472, 256]));
+      random.below(4) === 0
+        ? this.value()
+        : this.i32(random.pick([0, 1, 16, 1024, -64, -2048, 65472, 65472, 65500, 256]));
     const rounds = this.i32(1 + random.below(40));
     const outer = this.scope;
     this.emit(Op.Jump, []).edges = [{ block: header, args: [start, rounds] }];
@@ -183,9 +190,12 @@ class Generator {
     const counter = func.addParam(header, Type.I32);
     const left = func.addParam(header, Type.I32);
     this.scope = [...outer, counter];
+    this.counters.push(counter);
     const step = random.pick([1, 1, 2, 4, 8, -1, -4, 12]);
     const end = (): Inst =>
-      random.below(4) === 0 ? this.value() : this.i32(random.pick([0, 16, 64, 256, 1040, 2048, -8, 65536, 65532]));
+      random.below(4) === 0
+        ? this.value()
+        : this.i32(random.pick([0, 16, 64, 256, 1040, 2048, -8, 65536, 65536, 65532, 65540]));
     if (random.below(3) === 0) {
       const body = func.createBlock();
       const test = this.emit(Op.BrIf, [this.emit(random.pick(COMPARE), [counter, end()])]);
@@ -215,6 +225,7 @@ class Generator {
     ];
     func.blocks.push(exit);
     this.block = exit;
+    this.counters.pop();
     this.scope = [...outer, counter];
   }
 }
