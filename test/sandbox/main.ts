@@ -7,6 +7,7 @@ import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import type { CompileOptions } from '../../backend-xtensa/compile-module.js';
 import { costs, runFaults, totalOf } from '../cfi/faults.js';
+import { runFlips } from './flips.js';
 import { newCounts, runAllHostile, runBoundaries } from './hostile-run.js';
 import { wasmOf } from './canary-device.js';
 import { buildProgram, runMutations } from './mutate-run.js';
@@ -26,8 +27,10 @@ const argv = await yargs(hideBin(process.argv))
     default: process.env['WASM_TESTSUITE'] ?? join(dirname(root), 'shared', 'spec-testsuite'),
     describe: 'directory of .wast files whose code is verified',
   })
-  .option('only', { choices: ['verify', 'mutate', 'hostile', 'cfi'] as const, describe: 'one part only' })
+  .option('only', { choices: ['verify', 'mutate', 'flips', 'hostile', 'cfi'] as const, describe: 'one part only' })
   .option('level', { choices: LEVELS, describe: 'one optimisation level only' })
+  .option('seconds', { type: 'number', default: 30, describe: 'how long bits are flipped' })
+  .option('seed', { type: 'number', default: 1, describe: 'of the bit flips' })
   .strict()
   .parse();
 
@@ -73,6 +76,13 @@ if (wants('mutate')) {
     `mutate: ${rejected} of ${made} mutations rejected; the others leave code that is still proved to be safe`,
   );
   if (rejected < 200) fail([`only ${rejected} mutations rejected`]);
+}
+if (wants('flips')) {
+  const { rejected, accepted, calls, escapes } = runFlips(argv.seed, argv.seconds * 1000);
+  console.log(
+    `flips (seed ${argv.seed}): ${rejected} variants rejected, ${accepted} accepted and run with ${calls} calls, ${escapes.length} escapes`,
+  );
+  fail(escapes);
 }
 if (wants('hostile')) {
   for (const level of levels) {

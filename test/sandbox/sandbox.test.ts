@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { verifyElf } from '../../verifier/verify.js';
 import { wasmOf } from './canary-device.js';
+import { runFlips } from './flips.js';
 import { HOSTILE } from './hostile.js';
 import { newCounts, runBoundaries, runHostile } from './hostile-run.js';
 import { buildProgram, runMutations } from './mutate-run.js';
@@ -52,6 +53,14 @@ describe('verifier', () => {
       'saved register not restored',
     ];
     for (const kind of never) expect([kind, counts.byKind.get(kind as never)?.accepted ?? 0]).toEqual([kind, 0]);
+  });
+});
+
+describe('code that the verifier accepts', () => {
+  it('stays in the sandbox whatever bit was flipped', () => {
+    const counts = runFlips(2, 3000);
+    expect(counts.escapes).toEqual([]);
+    expect(counts.accepted).toBeGreaterThan(0);
   });
 });
 
