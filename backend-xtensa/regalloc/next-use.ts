@@ -1,7 +1,9 @@
 // Takes a register class, tells for every value at a block's start and after each operand how far away its next use is.
 // Knows no register count and no decision. Distances as in Braun & Hack (see spill-plan.ts): counted in instructions, and
-// behind an edge that leaves a loop, or leads into cold code, everything is far away.
+// behind an edge that leaves a loop, or leads into cold code, everything is far away. So is what lies behind a call that
+// leaves few registers of the class alone.
 import type { LiveRanges } from './liveness.js';
+import type { Occupancy } from './occupancy.js';
 import { OP_DEF, type Problem } from './problem.js';
 import { NIL } from './ranges.js';
 import { f64, i32, roomI32, u8 } from './scratch.js';
@@ -24,6 +26,8 @@ export class NextUses {
   private readonly distanceIn: Float64Array;
   /** 1 for live-in entries whose next use lies in the block. */
   private readonly isInside: Uint8Array;
+  /** Per block: place of the first instruction that destroys most registers of the class, or past the block's end. */
+  private readonly firstWipe: Int32Array;
   private touched = i32(64);
   private touchedCount = 0;
 
@@ -31,12 +35,34 @@ export class NextUses {
     private readonly p: Problem,
     private readonly live: LiveRanges,
     private readonly classIndex: number,
+    occupancy: Occupancy,
   ) {
     this.next = f64(p.vregCount, NEVER);
     this.after = f64(p.opStart[p.instCount]!);
     this.distanceIn = f64(live.liveInVReg.length, UNKNOWN);
     this.isInside = u8(live.liveInVReg.length);
+    this.firstWipe = i32(p.blockCount, 0x7fffffff);
+    this.findWipes(occupancy);
     this.propagate();
+  }
+
+  /** Next use as seen from the start of block b; far away if few registers could hold the value until then. */
+  reach(b: number, v: number): number {
+    const distance = this.next[v]!;
+    return distance > this.firstWipe[b]! && distance < UNKNOWN ? distance + EXIT_DISTANCE : distance;
+  }
+
+  private findWipes(occupancy: Occupancy): void {
+    const { p } = this;
+    const { order } = p.input.classes[this.classIndex]!;
+    for (let b = 0; b < p.blockCount; b++) {
+      const first = p.blockFirst[b]!;
+      for (let i = first; i < p.blockFirst[b + 1]!; i++) {
+        if (2 * occupancy.reservedAt(order, 2 * (i + b + 1) + 1) < order.length) continue;
+        this.firstWipe[b] = i - first;
+        break;
+      }
+    }
   }
 
   /** Makes `next` and `after` hold for block b; `leaveBlock` before the next one. */
@@ -127,7 +153,7 @@ export class NextUses {
     for (let e = live.liveInHead[b]!; e !== NIL; e = live.liveInNext[e]!) {
       const v = live.liveInVReg[e]!;
       if (next[v] === NEVER) continue;
-      distanceIn[e] = next[v]!;
+      distanceIn[e] = this.reach(b, v);
       isInside[e] = 1;
     }
     this.forget();
@@ -141,12 +167,12 @@ export class NextUses {
 
   /** Distances of values that only pass through block b; true if one changed. */
   private distances(b: number): boolean {
-    const { live, distanceIn, isInside, next } = this;
+    const { live, distanceIn, isInside } = this;
     this.scanExits(b);
     let changed = false;
     for (let e = live.liveInHead[b]!; e !== NIL; e = live.liveInNext[e]!) {
       if (isInside[e] === 1) continue;
-      const distance = next[live.liveInVReg[e]!]!;
+      const distance = this.reach(b, live.liveInVReg[e]!);
       if (distance !== distanceIn[e]) {
         distanceIn[e] = distance;
         changed = true;

@@ -15,6 +15,9 @@ import { EXIT_DISTANCE, NEVER, NextUses } from './next-use.js';
 import { NIL } from './ranges.js';
 import { f64, i32, roomI32, u8 } from './scratch.js';
 
+/** At a join, values that reach it in a register on some ways are reloaded on the others if those are fewer than this. */
+const RELOAD_SHARE = 0.5;
+
 /** Register intervals of the values that are not in a register all the time. */
 export class SpillPlan {
   /** 1: the vreg's intervals are in the lists below; 0: it is in a register wherever it lives. */
@@ -106,7 +109,7 @@ class Planner {
     private readonly plan: SpillPlan,
   ) {
     this.cls = p.input.classes[classIndex]!;
-    this.uses = new NextUses(p, live, classIndex);
+    this.uses = new NextUses(p, live, classIndex, occupancy);
     this.exits = i32(8 * p.blockCount + 64);
     this.exitFrom = i32(p.blockCount);
     this.exitTo = i32(p.blockCount);
@@ -127,7 +130,8 @@ class Planner {
   /** Values that begin block b in a register. */
   private chooseEntry(b: number): void {
     const { p, live, inExits, inWeight, classIndex, exits, exitFrom, exitTo, candidates, through } = this;
-    const { next } = this.uses;
+    const { uses } = this;
+    const { next } = uses;
     candidates.length = 0;
     through.length = 0;
     const preds = p.preds[b]!;
@@ -155,10 +159,10 @@ class Planner {
       const v = live.liveInVReg[e]!;
       if (p.vregClass[v] !== classIndex) continue;
       const known = inExits[v]!;
-      const isFar = next[v]! >= EXIT_DISTANCE;
+      const isFar = uses.reach(b, v) >= EXIT_DISTANCE;
       if (isHeader) (isFar ? through : candidates).push(v);
       else if (known === done) candidates.push(v);
-      else if (known > 0 && !isFar && doneWeight - inWeight[v]! < p.blockWeight[b]! * 0.99) candidates.push(v);
+      else if (known > 0 && !isFar && doneWeight - inWeight[v]! < p.blockWeight[b]! * RELOAD_SHARE) candidates.push(v);
     }
     for (const v of p.input.blockParams(b)) {
       if (p.vregClass[v] === classIndex && next[v] !== NEVER) candidates.push(v);
