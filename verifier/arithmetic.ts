@@ -124,6 +124,17 @@ const extract: Rule = (walk, [d, a, at, width]) => {
   walk.define(d!, walk.within(d!, high(shifted) <= mask ? shifted : range(0, mask)));
 };
 
+const shiftRightBy: Rule = (walk, [d, a, bits]) => {
+  walk.begin();
+  const x = walk.get(a!);
+  if (isConstant(x)) walk.define(d!, constant(x.offset >>> bits!));
+  else
+    walk.define(
+      d!,
+      walk.make(d!, { ...NOTHING, made: Made.ShiftedDown, of: x.symbol, offset: x.offset, detail: bits! }),
+    );
+};
+
 const shiftLeftBy: Rule = (walk, [d, a, bits]) => {
   walk.begin();
   walk.define(d!, shiftLeft(walk, d!, walk.get(a!), bits!));
@@ -173,7 +184,7 @@ export const ARITHMETIC: readonly (Rule | undefined)[] = table({
   ),
   [Op.ABS]: unary((a) => Math.abs(a), upTo(0x80000000)),
   [Op.SLLI]: shiftLeftBy,
-  [Op.SRLI]: unary((a, bits) => a >>> bits, scaleDown),
+  [Op.SRLI]: shiftRightBy,
   [Op.SRAI]: unary(
     (a, bits) => a >> bits,
     (a, bits) =>
@@ -189,7 +200,10 @@ export const ARITHMETIC: readonly (Rule | undefined)[] = table({
   [Op.SRL]: unary(null, (a) => range(0, high(a))),
   [Op.SRA]: unary(null, (a) => (high(a) <= 0x7fffffff ? range(0, high(a)) : FULL)),
   [Op.NSA]: unary(null, upTo(31)),
-  [Op.NSAU]: unary(null, upTo(32)),
+  [Op.NSAU]: unary(
+    (a) => Math.clz32(a),
+    (a) => range(Math.clz32(high(a)), Math.clz32(low(a))),
+  ),
   [Op.MIN]: minimumSigned,
   [Op.MAX]: maximumSigned,
   [Op.MINU]: minimumUnsigned,

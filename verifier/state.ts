@@ -12,6 +12,7 @@ import {
   isFull,
   low,
   sameArc,
+  scaleDown,
   scaleUp,
   shift,
   single,
@@ -32,6 +33,8 @@ export const enum Made {
   Anyhow,
   /** (of + offset) << detail */
   Shifted,
+  /** (of + offset) >>> detail */
+  ShiftedDown,
   /** The word at reference (of + offset): a signature. */
   Signature,
   /** A word of the function's own pool: one of `detail` words from address `offset` on. */
@@ -150,9 +153,10 @@ export class State {
   private symbolArc(symbol: number, depth: number): Arc {
     const fact = this.facts.get(symbol);
     if (fact === undefined) return FULL;
-    if (fact.made !== Made.Shifted || depth === 0) return fact.arc;
+    if ((fact.made !== Made.Shifted && fact.made !== Made.ShiftedDown) || depth === 0) return fact.arc;
     const inner = fact.of === CONSTANT ? single(fact.offset) : shift(this.symbolArc(fact.of, depth - 1), fact.offset);
-    return intersect(fact.arc, scaleUp(inner, fact.detail)) ?? fact.arc;
+    const made = fact.made === Made.Shifted ? scaleUp(inner, fact.detail) : scaleDown(inner, fact.detail);
+    return intersect(fact.arc, made) ?? fact.arc;
   }
 
   /** Largest known k with u32(value) + k <= units of the object; -1 if nothing is known. */
@@ -536,7 +540,7 @@ function joinOtherFacts(state: State, arrival: Arrival, mode: JoinMode, symbols:
     }
     if (!isKnown(fact)) continue;
     state.facts.set(symbol, fact);
-    if (fact.made === Made.Shifted || fact.made === Made.Signature) want(fact.of);
+    if (fact.made !== Made.Anyhow && fact.made !== Made.PoolWord) want(fact.of);
   }
 }
 
