@@ -15,8 +15,8 @@ import { EXIT_DISTANCE, NEVER, NextUses } from './next-use.js';
 import { NIL } from './ranges.js';
 import { f64, i32, roomI32, u8 } from './scratch.js';
 
-/** At a join, values that reach it in a register on some ways are reloaded on the others if those are fewer than this. */
-const RELOAD_SHARE = 0.5;
+/** At a join, values in a register on some of the ways to it are reloaded on the others if those are at most this share. */
+const RELOAD_SHARE = 0.8;
 
 /** Register intervals of the values that are not in a register all the time. */
 export class SpillPlan {
