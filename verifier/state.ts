@@ -302,13 +302,21 @@ export function join(arrival: Arrival, mode: JoinMode, symbols: Symbols, minimum
   state.checked = Math.max(...incoming.map(({ checked }) => checked));
   state.shadowed = incoming.every(({ shadowed }) => shadowed === first.shadowed) ? first.shadowed : -1;
   state.sizes = commonSizes(incoming);
+  const parallel = new ParallelLocations();
   for (let l = 0; l < state.symbols.length; l++) {
     const settled =
       mode === 'up' && visits > DROP_AFTER && before !== null && symbols.ownedByBlock(before.symbols[l]!, block);
-    const value = settled ? null : common(incoming, l, block, symbols, mode === 'strict');
+    const value = settled ? null : common(arrival, l, symbols, mode === 'strict');
     if (value !== null) {
       state.set(l, value);
       continue;
+    }
+    if (!settled) {
+      const other = parallel.find(incoming, l);
+      if (other >= 0) {
+        state.set(l, { symbol: state.symbols[other]!, offset: (first.offsets[l]! - first.offsets[other]!) | 0 });
+        continue;
+      }
     }
     const own = symbols.arrival(block, l);
     let fact: Fact | null = null;
@@ -348,8 +356,8 @@ export function implies(proved: State, assumed: State, block: number, symbols: S
   for (const [object, units] of assumed.sizes) if ((proved.sizes.get(object) ?? 0) < units) return false;
   for (let l = 0; l < assumed.symbols.length; l++) {
     const symbol = assumed.symbols[l]!;
-    if (symbols.ownedByBlock(symbol, block)) {
-      if (assumed.offsets[l] !== 0 || symbol !== symbols.arrival(block, l)) return false;
+    if (symbols.ownedByBlock(symbol, block) && symbol === symbols.arrival(block, l)) {
+      if (assumed.offsets[l] !== 0) return false;
       if (!factImplies(proved.describe(proved.get(l)), assumed.fact(symbol), minimum)) return false;
     } else if (symbol !== proved.symbols[l] || assumed.offsets[l] !== proved.offsets[l]) return false;
   }
@@ -381,7 +389,7 @@ export function weaken(
   };
   for (let l = 0; l < state.symbols.length; l++) {
     const symbol = state.symbols[l]!;
-    const renamed = symbols.ownedByBlock(symbol, block);
+    const renamed = symbols.ownedByBlock(symbol, block) && symbol === symbols.arrival(block, l);
     if (!renamed && symbol === proved.symbols[l] && state.offsets[l] === proved.offsets[l]) continue;
     const own = symbols.arrival(block, l);
     const known = proved.describe(proved.get(l));
@@ -447,7 +455,7 @@ function boundInductions(
   const inductions: Induction[] = [];
   for (let l = 0; l < state.symbols.length; l++) {
     const own = state.symbols[l]!;
-    if (!symbols.ownedByBlock(own, block)) continue;
+    if (!symbols.ownedByBlock(own, block) || own !== symbols.arrival(block, l)) continue;
     const found = inductionOf(incoming, l, own);
     if (found !== null) inductions.push(found);
   }
@@ -493,18 +501,43 @@ function inductionOf(incoming: readonly State[], l: number, own: number): Induct
 }
 
 /** The value that every edge brings for a location; null if they differ or the block's own arrival renames it. */
-function common(incoming: readonly State[], l: number, block: number, symbols: Symbols, strict: boolean): Value | null {
+function common(arrival: Arrival, l: number, symbols: Symbols, strict: boolean): Value | null {
+  const { block, incoming, before } = arrival;
   let value: Value | null = null;
   for (const edge of incoming) {
     const symbol = edge.symbols[l]!;
     const offset = edge.offsets[l]!;
     // What came in as this location's own arrival value and was not changed says nothing by itself.
-    if (!strict && offset === 0 && symbols.ownedByBlock(symbol, block) && symbol === symbols.arrival(block, l))
-      continue;
+    if (!strict && before !== null && symbol === before.symbols[l] && offset === before.offsets[l]) {
+      if (symbols.ownedByBlock(symbol, block)) continue;
+    }
     if (value === null) value = { symbol, offset };
     else if (value.symbol !== symbol || value.offset !== offset) return null;
   }
   return value === null || symbols.ownedByBlock(value.symbol, block) ? null : value;
+}
+
+/** Finds locations that differ by the same constant on every edge: one symbol serves them all. */
+class ParallelLocations {
+  private readonly bySymbols = new Map<string, number[]>();
+
+  /** A location seen before that `l` goes parallel to, or -1; then `l` is remembered. */
+  find(incoming: readonly State[], l: number): number {
+    let key = '';
+    for (const edge of incoming) key += `${edge.symbols[l]!},`;
+    const list = this.bySymbols.get(key);
+    if (list === undefined) {
+      this.bySymbols.set(key, [l]);
+      return -1;
+    }
+    const [first] = incoming;
+    for (const other of list) {
+      const distance = (first!.offsets[l]! - first!.offsets[other]!) | 0;
+      if (incoming.every((edge) => ((edge.offsets[l]! - edge.offsets[other]!) | 0) === distance)) return other;
+    }
+    list.push(l);
+    return -1;
+  }
 }
 
 /** Facts about symbols that the block does not rename. */
