@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import {
   FULL,
+  and,
   hull,
   intersect,
   negate,
@@ -74,6 +75,15 @@ describe('arcs', () => {
         expect(has(scaleUp(a, bits), (x * 2 ** bits) >>> 0)).toBe(true);
         expect(has(scaleDown(a, bits), Math.floor(x / 2 ** bits))).toBe(true);
       }
+    }
+  });
+
+  it('keep every value of a mask', () => {
+    const masks = [0, 1, 6, 0xff, 0x7ffffffe, 0xfffffff0, 0x80000000, 0xffffffff];
+    for (let i = 0; i < 2000; i++) {
+      const a = randomArc();
+      const mask = masks[random(masks.length)]!;
+      for (const x of members(a)) expect(has(and(a, single(mask)), (x & mask) >>> 0)).toBe(true);
     }
   });
 

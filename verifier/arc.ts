@@ -139,7 +139,21 @@ const strideOf = (arc: Arc): number => (low(arc) === high(arc) ? 0 : arc.start +
 
 /** Values x & y can have when x is in `a` and y in `b`. */
 export function and(a: Arc, b: Arc): Arc {
+  if (isSingle(b)) return masked(a, b.start);
+  if (isSingle(a)) return masked(b, a.start);
   return range(0, Math.min(high(a), high(b)));
+}
+
+/** A mask that only clears low bits rounds down to a multiple of its lowest bit. */
+function masked(arc: Arc, mask: number): Arc {
+  const top = high(arc);
+  if (mask === 0) return single(0);
+  const unit = 2 ** (31 - Math.clz32(mask & -mask));
+  const end = mask + unit;
+  if (top >= end || !Number.isInteger(Math.log2(end))) return range(0, Math.min(top, mask));
+  const from = Math.floor(low(arc) / unit) * unit;
+  const to = Math.floor(top / unit) * unit;
+  return { start: from, length: to - from, stride: from === to ? 0 : unit };
 }
 
 /** Upper bound of x | y and x ^ y: all bits below the highest. */
