@@ -28,7 +28,7 @@ const argv = await yargs(hideBin(process.argv))
     describe: 'directory of .wast files whose code is verified',
   })
   .option('only', { choices: ['verify', 'mutate', 'flips', 'hostile', 'cfi'] as const, describe: 'one part only' })
-  .option('level', { choices: LEVELS, describe: 'one optimisation level only' })
+  .option('level', { type: 'string', choices: LEVELS, describe: 'one optimisation level only' })
   .option('seconds', { type: 'number', default: 30, describe: 'how long bits are flipped' })
   .option('seed', { type: 'number', default: 1, describe: 'of the bit flips' })
   .strict()
