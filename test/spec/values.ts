@@ -3,6 +3,16 @@ import { atomText, isList, type SExpr, type SList } from './sexpr.js';
 
 export type ValueType = 'i32' | 'i64' | 'f32' | 'f64' | 'funcref' | 'externref';
 
+/** Value types by the letters of canonical signature text (compiler/abi/signature-id.ts). */
+export const TYPE_OF_LETTER: Readonly<Record<string, ValueType>> = {
+  i: 'i32',
+  I: 'i64',
+  f: 'f32',
+  F: 'f64',
+  r: 'funcref',
+  e: 'externref',
+};
+
 /** A runtime value as bits: i32/f32 32 bits, i64/f64 64 bits, references: externref n is n + 1, null is 0. */
 export interface Value {
   readonly type: ValueType;

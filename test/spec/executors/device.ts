@@ -4,19 +4,10 @@ import { DiagnosticError } from '../../../compiler/diagnostics.js';
 import { SlotDevice, fromWords, toWords, trapMessage, wordsOf, type SlotModule } from '../../runner/slot-device.js';
 import { convert } from '../convert.js';
 import { DeviceLimit, InstantiationTrap, type Executor, type Instance, type Outcome } from '../executor.js';
-import type { Value, ValueType } from '../values.js';
+import { TYPE_OF_LETTER, type Value } from '../values.js';
 import { SPECTEST_WAT } from './spectest.js';
 
 const MAX_INSTRUCTIONS = 400_000_000;
-
-const TYPE_OF_LETTER: Readonly<Record<string, ValueType>> = {
-  i: 'i32',
-  I: 'i64',
-  f: 'f32',
-  F: 'f64',
-  r: 'funcref',
-  e: 'externref',
-};
 
 export class DeviceExecutor implements Executor {
   readonly name = 'device';

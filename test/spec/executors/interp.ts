@@ -9,7 +9,7 @@ import { Type, type Signature } from '../../../compiler/ir/types.js';
 import { DiagnosticError } from '../../../compiler/diagnostics.js';
 import { convert } from '../convert.js';
 import { InstantiationTrap, type Executor, type Instance, type Outcome } from '../executor.js';
-import type { Value, ValueType } from '../values.js';
+import { TYPE_OF_LETTER, type Value, type ValueType } from '../values.js';
 import { SPECTEST_WAT } from './spectest.js';
 
 const FUEL = 50_000_000;
@@ -87,15 +87,6 @@ export class InterpExecutor implements Executor {
     return fromIr(value, refType ?? TYPE_OF[type]!);
   }
 }
-
-const TYPE_OF_LETTER: Readonly<Record<string, ValueType>> = {
-  i: 'i32',
-  I: 'i64',
-  f: 'f32',
-  F: 'f64',
-  r: 'funcref',
-  e: 'externref',
-};
 
 /** Wasm types of a signature's results: the IR knows references only as i32, its canonical text knows them. */
 export function resultTypes(signature: Signature): ValueType[] {
