@@ -130,8 +130,8 @@ export class SlotDevice {
       code: { base: this.codeCursor, end: CODE.end },
       data: { base: this.dataCursor, end: EXTERNAL.end },
     };
-    // Several modules grow in one script: none takes more than a quarter of what is left.
-    const growthLimit = Math.min(GROWTH_BYTES, Math.floor((EXTERNAL.end - this.dataCursor) / 4));
+    // Several modules grow in one script: none takes more than an eighth of what is left.
+    const growthLimit = Math.min(GROWTH_BYTES, Math.floor((EXTERNAL.end - this.dataCursor) / 8));
     const linked = linkInto(this.withCurrentSizes(), [object], slot, { growthLimit });
     for (const segment of linked.segments) {
       const end = segment.address + segment.size;
