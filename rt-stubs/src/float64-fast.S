@@ -2,18 +2,7 @@
  * underflow) goes with unchanged operands to the complete C function `<name>_slow`. Bits in a3:a2 and a5:a4, result in
  * a3:a2 or a2; clobbers a4-a11 and SAR. Nothing here traps or needs a stack. */
 #include "lx6-insns.h"
-
-    .macro function name
-    .section .text.\name, "ax", @progbits
-    .literal_position
-    .balign 4
-    .global \name
-    .type \name, @function
-\name:
-    .endm
-    .macro end_function name
-    .size \name, . - \name
-    .endm
+#include "function.h"
 
 /* Result a6:a2 with the guard word a7 below it, rounded to nearest even, added onto sign and exponent in a3. The fraction
  * may carry into the exponent: that is the right result, infinity included. */

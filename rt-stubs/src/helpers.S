@@ -1,18 +1,7 @@
 /* 64-bit shifts and multiplication, 32-bit division: the names that GCC calls for C code. Take and give values in the
  * CALL0 registers; know nothing else. */
 #include "lx6-insns.h"
-
-    .macro function name
-    .section .text.\name, "ax", @progbits
-    .literal_position
-    .balign 4
-    .global \name
-    .type \name, @function
-\name:
-    .endm
-    .macro end_function name
-    .size \name, . - \name
-    .endm
+#include "function.h"
 
 /* (a3:a2) << a4, a4 in 0..63 */
     function __ashldi3

@@ -1,18 +1,7 @@
 /* 64-bit division and remainder out of LX6's 32-bit QUOU. Takes the dividend in a3:a2 and a divisor in a5:a4 that is not
  * zero and never INT64_MIN / -1 (the compiler has checked); gives a3:a2. Knows no trap. */
 #include "lx6-insns.h"
-
-    .macro function name
-    .section .text.\name, "ax", @progbits
-    .literal_position
-    .balign 4
-    .global \name
-    .type \name, @function
-\name:
-    .endm
-    .macro end_function name
-    .size \name, . - \name
-    .endm
+#include "function.h"
 
 /* One 16-bit digit of the schoolbook division: (a3 << 16 | a10) / a4 with a3 < a4, bit 31 of a4 set, a6 and a7 the upper
  * and lower half of a4. Quotient digit in \q, remainder in a3; the estimate is at most 2 too large. Clobbers a10. */

@@ -1,18 +1,7 @@
 /* memcpy, memmove, memset for byte-addressable memory: words wherever possible, zero-overhead loops. C calling rules
  * (CALL0), clobber a3-a11 and the loop registers. Never make an unaligned access, so they work on any data memory. */
 #include "lx6-insns.h"
-
-    .macro function name
-    .section .text.\name, "ax", @progbits
-    .literal_position
-    .balign 4
-    .global \name
-    .type \name, @function
-\name:
-    .endm
-    .macro end_function name
-    .size \name, . - \name
-    .endm
+#include "function.h"
 
 /* The first instruction of a zero-overhead loop must not cross a 4-byte fetch word, so the loop instruction must lie at 1
  * or 2 (mod 4). The assembler does not know our loop macros; wide and narrow forms are chosen by hand for it, nothing may

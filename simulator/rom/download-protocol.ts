@@ -115,13 +115,7 @@ export class DownloadMode {
       case Command.ReadReg:
         return { value: this.target.readRegister(word(data, 0)) };
       case Command.WriteReg: {
-        const [address, value, mask, delay] = [0, 1, 2, 3].map((i) => word(data, i)) as [
-          number,
-          number,
-          number,
-          number,
-        ];
-        void delay;
+        const [address, value, mask] = [0, 1, 2].map((i) => word(data, i)) as [number, number, number];
         const old = mask === 0xffffffff ? 0 : this.target.readRegister(address);
         this.target.writeRegister(address, ((old & ~mask) | (value & mask)) >>> 0);
         return {};

@@ -47,12 +47,11 @@ function trapMatches(message: string, expected: string): boolean {
 }
 
 /** Unsupported features are skips; everything else a diagnostic says is the module's fault. */
-function asSkip(error: unknown, source: ModuleSource): Skip | undefined {
+function asSkip(error: unknown): Skip | undefined {
   if (error instanceof DiagnosticError && (error.code === 'W301' || error.code === 'W501')) {
     return new Skip(`${error.code === 'W301' ? 'feature' : 'limit'}: ${error.message}`);
   }
   if (error instanceof DeviceLimit) return new Skip(`device: ${error.message}`);
-  void source;
   return undefined;
 }
 
@@ -198,7 +197,7 @@ export class ScriptRunner {
     try {
       return this.executor.instantiate(converted.bytes);
     } catch (error) {
-      throw asSkip(error, source) ?? error;
+      throw asSkip(error) ?? error;
     }
   }
 
