@@ -6,7 +6,7 @@ export type FieldKind = 'u8' | 'u16' | 'i16' | 'u32' | 'ptr';
 
 const FIELD_BYTES: Readonly<Record<FieldKind, number>> = { u8: 1, u16: 2, i16: 2, u32: 4, ptr: 4 };
 
-interface FieldSpec {
+export interface FieldSpec {
   readonly kind: FieldKind | Layout;
   /** C type of the (element of the) field; for `ptr` with the stars. */
   readonly c: string;
@@ -33,7 +33,7 @@ export interface Layout<Name extends string = string> {
   readonly offset: Readonly<Record<Name, number>>;
 }
 
-function layout<Name extends string>(name: string, doc: string, specs: Record<Name, FieldSpec>): Layout<Name> {
+export function layout<Name extends string>(name: string, doc: string, specs: Record<Name, FieldSpec>): Layout<Name> {
   const fields: Field[] = [];
   const offsets = {} as Record<Name, number>;
   let at = 0;
@@ -52,8 +52,8 @@ function layout<Name extends string>(name: string, doc: string, specs: Record<Na
   return { name, doc, fields, size: Math.ceil(at / alignment) * alignment, offset: offsets };
 }
 
-const u32 = (doc?: string): FieldSpec => ({ kind: 'u32', c: 'uint32_t', ...(doc === undefined ? {} : { doc }) });
-const ptr = (c: string, doc?: string): FieldSpec => ({ kind: 'ptr', c, ...(doc === undefined ? {} : { doc }) });
+export const u32 = (doc?: string): FieldSpec => ({ kind: 'u32', c: 'uint32_t', ...(doc === undefined ? {} : { doc }) });
+export const ptr = (c: string, doc?: string): FieldSpec => ({ kind: 'ptr', c, ...(doc === undefined ? {} : { doc }) });
 
 /** Bumped when any layout here or any rule of the calling convention changes; objects of another version are refused. */
 export const ABI_VERSION = 1;
