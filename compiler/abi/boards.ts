@@ -28,6 +28,8 @@ export interface AddressRange {
 export interface BoardDescription {
   readonly name: string;
   readonly description: string;
+  /** CPU clock in Hz that the firmware runs at: the unit of deadlines. */
+  readonly cpuHz: number;
   /** Size of the SPI flash in bytes. */
   readonly flashBytes: number;
   readonly regions: readonly BoardRegion[];
@@ -88,6 +90,7 @@ const ESP32_REGIONS: readonly BoardRegion[] = [
 export const ESP32: BoardDescription = {
   name: 'esp32',
   description: 'ESP32 (Xtensa LX6), 520 KiB of RAM on the chip, 4 MiB of flash',
+  cpuHz: 40_000_000,
   flashBytes: 0x400000,
   regions: ESP32_REGIONS,
   iram: { base: 0x40080000, end: 0x400a0000 },

@@ -182,6 +182,7 @@ export const TS_BOOT_TABLE = layout('ts_boot_table', 'What the image starts with
   slots: ptr('const struct ts_slot *'),
   public_key: ptr('const uint8_t *', '32 bytes, Ed25519, of who may sign packages; null: nothing can be installed'),
   journal_flash: u32('flash offset of two 4 KiB sectors for the slot journal; 0: no slots'),
+  base_id: u32('identity of the addresses that packages are linked against; a package with another one is refused'),
 });
 
 /** Where an installed module goes (D8): the same addresses from either bank. */
@@ -206,6 +207,8 @@ export const TS_PACKAGE = layout('ts_package', 'Header of a linked package, at t
   slot_code_base: u32('must equal the slot’s'),
   slot_ram_base: u32('must equal the slot’s'),
   ram_bytes: u32('RAM it needs; must fit the slot’s'),
+  base_id: u32('must equal the boot table’s'),
+  version: u32('of the module: major << 20 | minor << 10 | patch'),
 });
 
 export const OS_LAYOUTS: readonly Layout[] = [
@@ -219,6 +222,9 @@ export const OS_LAYOUTS: readonly Layout[] = [
   TS_BOOT_TABLE,
   TS_PACKAGE,
 ];
+
+/** First word of a package, "TSP1". */
+export const PACKAGE_MAGIC = 0x31505354;
 
 /** Symbol of the boot table; the kernel has a weak empty one. */
 export const BOOT_TABLE_SYMBOL = 'ts_boot_table';
