@@ -3,7 +3,7 @@
 import { InternalError } from '../compiler/diagnostics.js';
 import type { Func } from '../compiler/ir/function.js';
 import type { Abi } from './abi/abi.js';
-import type { CompiledFunction } from './compiled.js';
+import type { CalleeFacts, CompiledFunction } from './compiled.js';
 import { encodeFunction } from './emit/encode-function.js';
 import { expand } from './emit/expand.js';
 import { Frame } from './frame.js';
@@ -14,13 +14,15 @@ import { layOut } from './mach/layout.js';
 import { sinkInstructions } from './mach/sink.js';
 import { MachRegallocInput } from './mach/regalloc-input.js';
 import { allocate } from './regalloc/allocate.js';
-import type { RegallocInput, RegallocOutput, RegallocStats } from './regalloc/api.js';
+import type { PReg, RegallocInput, RegallocOutput, RegallocStats } from './regalloc/api.js';
 
 export interface FunctionContext {
   readonly abi: Abi;
   /** Code symbol by function index. */
   readonly symbols: readonly string[];
   readonly stackLimit: string;
+  /** What is known of functions compiled before, by symbol: the clobbers and stack that their callers reckon with. */
+  readonly callees: ReadonlyMap<string, CalleeFacts>;
   readonly checkReturns: boolean;
   /** Use LOOP for counted loops. */
   readonly hardwareLoops: boolean;
@@ -29,20 +31,21 @@ export interface FunctionContext {
   readonly onStats?: (stats: RegallocStats) => void;
 }
 
-/**
- * @param signature signature word before the entry, for functions whose address is taken
- * @param bodyOffset byte offset of the body in the .wasm file
- */
-export function compileFunction(
-  func: Func,
-  context: FunctionContext,
-  signature: number | null,
-  bodyOffset: number,
-): CompiledFunction {
+/** What the module says about one function. */
+export interface FunctionFacts {
+  /** Signature word before the entry, for functions whose address is taken. */
+  readonly signature: number | null;
+  /** Byte offset of the body in the .wasm file. */
+  readonly bodyOffset: number;
+  /** The stack check cannot be left to callers (call-graph.ts). */
+  readonly ownCheck: boolean;
+}
+
+export function compileFunction(func: Func, context: FunctionContext, facts: FunctionFacts): CompiledFunction {
   const skip = new Set<number>();
   for (;;) {
     try {
-      return attempt(func, context, signature, bodyOffset, skip);
+      return attempt(func, context, facts, skip);
     } catch (error) {
       if (!(error instanceof LoopConflict)) throw error;
       for (const header of error.headers) {
@@ -57,8 +60,7 @@ export function compileFunction(
 function attempt(
   func: Func,
   context: FunctionContext,
-  signature: number | null,
-  bodyOffset: number,
+  facts: FunctionFacts,
   skip: ReadonlySet<number>,
 ): CompiledFunction {
   const mach = select(func, context);
@@ -69,16 +71,30 @@ function attempt(
   const allocation = allocate(input);
   context.inspectAllocation?.(input, allocation);
   const hasCalls = input.insts.some((inst) => inst.site === SITE_CALL);
-  const frame = new Frame(context.abi, context, allocation.writtenRegisters, allocation.slotCount, hasCalls);
-  const buffer = expand(mach, input, allocation, frame, bodyOffset);
+  let belowBytes = 0;
+  for (const callee of mach.callees) {
+    belowBytes = Math.max(belowBytes, context.callees.get(callee)?.uncheckedBytes ?? 0);
+  }
+  const frame = new Frame(context.abi, context, {
+    written: allocation.writtenRegisters,
+    slotCount: allocation.slotCount,
+    hasCalls,
+    ownCheck: facts.ownCheck,
+    belowBytes,
+  });
+  const buffer = expand(mach, input, allocation, frame, facts.bodyOffset);
   const symbol = context.symbols[func.index]!;
-  const encoded = encodeFunction(buffer, symbol, signature);
+  const encoded = encodeFunction(buffer, symbol, facts.signature);
   context.onStats?.(allocation.stats);
   return {
     index: func.index,
     name: func.name,
     symbol,
     ...encoded,
+    asCallee: {
+      uncheckedBytes: frame.uncheckedBytes,
+      clobbers: destroyed(context.abi, allocation.writtenRegisters, frame.scratch),
+    },
     frame: {
       bytes: frame.bytes,
       returnSlot: frame.returnSlot,
@@ -86,4 +102,10 @@ function attempt(
       hasIndirectCalls: mach.hasIndirectCalls,
     },
   };
+}
+
+/** The caller-saved registers among those written. */
+function destroyed({ callClobbers }: Abi, written: ReadonlySet<PReg>, scratch: readonly PReg[]): readonly PReg[] {
+  const list = callClobbers.filter((register) => written.has(register) || scratch.includes(register));
+  return list.length === callClobbers.length ? callClobbers : list;
 }

@@ -13,9 +13,10 @@ import {
 import { DiagnosticError } from '../compiler/diagnostics.js';
 import type { FuncDecl, IrModule } from '../compiler/ir/module.js';
 import { lowerModule, type OptLevel, type PassOptions, type PassStats } from '../compiler/passes/pipeline.js';
+import { compileOrder } from './call-graph.js';
 import { CALL0 } from './abi/call0.js';
 import { compileFunction, type FunctionContext } from './compile-function.js';
-import type { CompiledFunction } from './compiled.js';
+import type { CalleeFacts, CompiledFunction } from './compiled.js';
 import type { ObjectSection } from './elf/format.js';
 import { moduleData } from './elf/module-data.js';
 import { infoSection } from './elf/module-info.js';
@@ -77,9 +78,12 @@ export function compileModule(ir: IrModule, options: CompileOptions = {}): Compi
   const symbols = functionSymbols(ir);
   let spills = 0;
   let moves = 0;
+  const order = compileOrder(ir);
+  const callees = new Map<string, CalleeFacts>();
   const context: FunctionContext = {
     abi: CALL0,
     symbols,
+    callees,
     stackLimit: stackLimitSymbol(ir.name),
     checkReturns: cfi === 'full',
     hardwareLoops: level !== '0' && options.without?.has('hardware-loops') !== true,
@@ -89,16 +93,23 @@ export function compileModule(ir: IrModule, options: CompileOptions = {}): Compi
       moves += stats.moves;
     },
   };
-  const functions = ir.bodies.map((func) => {
+  const compiled: (CompiledFunction | undefined)[] = [];
+  for (const func of order.functions) {
     const decl = ir.funcs[func.index];
-    const signature = decl?.addressTaken === true ? signatureId(decl.signature) : null;
     try {
-      return compileFunction(func, context, signature, decl?.bodyOffset ?? 0);
+      const result = compileFunction(func, context, {
+        signature: decl?.addressTaken === true ? signatureId(decl.signature) : null,
+        bodyOffset: decl?.bodyOffset ?? 0,
+        ownCheck: order.ownCheck.has(func.index),
+      });
+      callees.set(result.symbol, result.asCallee);
+      compiled[func.index] = result;
     } catch (error) {
       if (!(error instanceof DiagnosticError)) throw error;
       throw error.at({ section: 'code', func: { index: func.index, name: func.name } });
     }
-  });
+  }
+  const functions = ir.bodies.map(({ index }) => compiled[index]!);
   const all = [...functions, ...thunks(ir, symbols)];
   return {
     name: ir.name,
@@ -146,6 +157,7 @@ function thunk(ir: IrModule, decl: FuncDecl, target: string): CompiledFunction {
     symbol,
     ...encodeFunction(buffer, symbol, signatureId(decl.signature)),
     frame: { bytes: 0, returnSlot: -1, directCallees: [target], hasIndirectCalls: false },
+    asCallee: { uncheckedBytes: 0, clobbers: CALL0.callClobbers },
   };
 }
 

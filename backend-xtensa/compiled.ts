@@ -1,5 +1,6 @@
 // What the backend gives for one function and for one module, before it is written as an ELF object: bytes with
 // relocations, sites for traps and backtraces, frame facts. Knows no ELF and no address.
+import type { PReg } from './regalloc/api.js';
 
 /**
  * A relocation in a section's bytes.
@@ -33,6 +34,14 @@ export interface FrameInfo {
   readonly hasIndirectCalls: boolean;
 }
 
+/** What a direct caller may rely on. */
+export interface CalleeFacts {
+  /** Stack bytes below the caller's frame that nobody has checked: the caller's check has to cover them. */
+  readonly uncheckedBytes: number;
+  /** Registers that the function, or what it calls, may destroy. */
+  readonly clobbers: readonly PReg[];
+}
+
 /** One function: [literals..., signature word?] code. `entry` is 4-aligned. */
 export interface CompiledFunction {
   readonly index: number;
@@ -47,6 +56,7 @@ export interface CompiledFunction {
   /** (code offset, wasm byte offset) pairs in code order, for listings and debug lines. */
   readonly lines: readonly (readonly [number, number])[];
   readonly frame: FrameInfo;
+  readonly asCallee: CalleeFacts;
   /** Local data-in-code ranges (literals, jump tables) as [start, end) offsets, for disassembly and the verifier. */
   readonly dataRanges: readonly (readonly [number, number])[];
 }

@@ -8,8 +8,13 @@ import type { PReg } from './regalloc/api.js';
 
 /** Largest offset of l32i and s32i. */
 const DIRECT_REACH = 1020;
+/** Largest multiple of 256 that addmi adds. */
+const ADDMI_REACH = 32512;
 /** A leaf's frame up to this size needs no stack check: it lies in the reserve below every module's limit. */
 const UNCHECKED_BYTES = 256;
+
+/** Deepest stack that callers check for a function; with more it checks itself, lest they trap needlessly early. */
+const COVERED_BYTES = 1024;
 
 export interface FrameOptions {
   /** Symbol of the lowest allowed SP. */
@@ -21,20 +26,32 @@ export interface FrameOptions {
 /** Displacement from the stack to its shadow; absolute, defined by the linker. */
 export const SHADOW_SYMBOL = '__wasm_shadow_disp';
 
+/** What else the frame depends on. */
+export interface FrameNeeds {
+  readonly written: ReadonlySet<PReg>;
+  readonly slotCount: number;
+  readonly hasCalls: boolean;
+  /** The stack check cannot be left to callers. */
+  readonly ownCheck: boolean;
+  /** Stack bytes below this frame that callees leave unchecked. */
+  readonly belowBytes: number;
+}
+
 /** [return address][callee-saved registers...][spill slots...], from SP up. */
 export class Frame {
   readonly bytes: number;
   readonly savesReturn: boolean;
   private readonly saved: readonly PReg[];
   private readonly firstSlot: number;
+  /** Stack bytes from the caller's SP down that the caller's check has to cover. */
+  readonly uncheckedBytes: number;
+  private readonly belowBytes: number;
   private readonly needsCheck: boolean;
 
   constructor(
     readonly abi: Abi,
     readonly options: FrameOptions,
-    written: ReadonlySet<PReg>,
-    slotCount: number,
-    hasCalls: boolean,
+    { written, slotCount, hasCalls, ownCheck, belowBytes }: FrameNeeds,
   ) {
     this.saved = abi.calleeSaved.filter((register) => written.has(register));
     // Slots out of direct reach are addressed through a0, so it has to be saved.
@@ -43,7 +60,17 @@ export class Frame {
     this.firstSlot = this.saved.length + (this.savesReturn ? 1 : 0);
     const words = this.firstSlot + slotCount;
     this.bytes = Math.ceil((4 * words) / abi.stackAlign) * abi.stackAlign;
-    this.needsCheck = this.bytes > 0 && (hasCalls || this.bytes > UNCHECKED_BYTES);
+    this.belowBytes = belowBytes;
+    const total = this.bytes + belowBytes;
+    const counts = this.bytes > 0 && (hasCalls || this.bytes > UNCHECKED_BYTES);
+    this.needsCheck = counts && (ownCheck || total > COVERED_BYTES);
+    this.uncheckedBytes = counts && !this.needsCheck ? total : 0;
+  }
+
+  /** Registers that prologue and epilogue may destroy, beside a0. */
+  get scratch(): readonly PReg[] {
+    const { scratch } = this.abi;
+    return this.options.checkReturns || this.bytes > ADDMI_REACH ? scratch : scratch.slice(0, 1);
   }
 
   /** Word index from SP of the saved return address, or -1. */
@@ -57,13 +84,13 @@ export class Frame {
   }
 
   /**
-   * The check comes after SP has moved and before anything is stored: at a StackOverflow trap the return address is
+   * The limit is raised by what callees leave unchecked. The check comes after SP has moved and before anything is stored: at a StackOverflow trap the return address is
    * still in a0 and the caller's SP is SP + bytes.
    */
   prologue(out: CodeBuffer, loc: number): void {
     if (this.bytes === 0) return;
     const [limit, second] = this.abi.scratch;
-    if (this.needsCheck) out.symbolAddress(limit, this.options.stackLimit, 0);
+    if (this.needsCheck) out.symbolAddress(limit, this.options.stackLimit, this.belowBytes);
     this.moveStack(out, -this.bytes, second);
     if (this.needsCheck) out.check(Op.BLTU, SP, limit, TrapCode.StackOverflow, loc);
     if (this.savesReturn) out.inst(Op.S32I, A0, SP, 0);
@@ -101,7 +128,7 @@ export class Frame {
     }
     const low = (by << 24) >> 24;
     const high = by - low;
-    if (high >= -32768 && high <= 32512) {
+    if (high >= -32768 && high <= ADDMI_REACH) {
       out.inst(Op.ADDMI, SP, SP, high);
       if (low !== 0) out.inst(Op.ADDI, SP, SP, low);
     } else {

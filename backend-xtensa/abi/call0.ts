@@ -1,16 +1,26 @@
 // The CALL0 convention of the standalone firmware as data: a2..a7 arguments, a2..a5 results, a12..a15 callee-saved.
 // Takes nothing; knows no frame layout and no instruction. Source: Xtensa ISA summary, "CALL0 register usage".
+import { LIBCALLS } from '../../compiler/abi/libcalls.js';
 import { BR_BASE, FR_BASE, type Abi } from './abi.js';
 
 const range = (first: number, last: number): number[] => Array.from({ length: last - first + 1 }, (_, i) => first + i);
 
+const CALLER_SAVED = range(2, 11);
 const CALLEE_SAVED = range(12, 15);
+/** What the FPU's step instructions need for division and square root: f0 to f`last`, b0. */
+const steps = (last: number): number[] => [...CALLER_SAVED, ...range(FR_BASE, FR_BASE + last), BR_BASE];
 
 export const CALL0: Abi = {
   name: 'call0',
   arguments: range(2, 7),
   results: range(2, 5),
-  callClobbers: [...range(2, 11), ...range(FR_BASE, FR_BASE + 15), ...range(BR_BASE, BR_BASE + 15)],
+  callClobbers: [...CALLER_SAVED, ...range(FR_BASE, FR_BASE + 15), ...range(BR_BASE, BR_BASE + 15)],
+  runtimeClobbers: CALLER_SAVED,
+  // rt-stubs/src/float32-fast.S; a test compares this with the code of every runtime function.
+  floatRuntimeClobbers: new Map([
+    [LIBCALLS.f32Div.symbol, steps(8)],
+    [LIBCALLS.f32Sqrt.symbol, steps(7)],
+  ]),
   calleeSaved: CALLEE_SAVED,
   scratch: [8, 9, 10],
   classes: [

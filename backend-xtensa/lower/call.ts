@@ -85,9 +85,9 @@ function resultsOf(lo: Lowering, inst: Inst): WordResult[] {
   return found;
 }
 
-function finishCall(lo: Lowering, inst: Inst, call: MachInst): void {
+function finishCall(lo: Lowering, inst: Inst, call: MachInst, clobbers: readonly PReg[]): void {
   call.site = SITE_CALL;
-  call.clobbers = lo.abi.callClobbers;
+  call.clobbers = clobbers;
   takeResults(lo, call, resultsOf(lo, inst), lo.abi.results);
 }
 
@@ -110,7 +110,8 @@ const libCall: Rule = (lo, inst) => {
   if (COMMUTATIVE.has(call) && isLastResult(lo, args[half]!) && !isLastResult(lo, args[0]!)) {
     args = [...args.slice(half), ...args.slice(0, half)];
   }
-  directCall(lo, inst, call.symbol, args);
+  const clobbers = lo.abi.floatRuntimeClobbers.get(call.symbol) ?? lo.abi.runtimeClobbers;
+  directCall(lo, inst, call.symbol, args, clobbers);
 };
 
 /** The value is a result of the nearest call before the instruction being lowered. */
@@ -124,12 +125,12 @@ function isLastResult(lo: Lowering, value: Inst): boolean {
   return false;
 }
 
-function directCall(lo: Lowering, inst: Inst, symbol: string, args: readonly Inst[] = inst.args): void {
+function directCall(lo: Lowering, inst: Inst, symbol: string, args: readonly Inst[], clobbers: readonly PReg[]): void {
   const uses = passWords(lo, args, 0, lo.abi.arguments);
   const call = lo.emit(Pseudo.Call, uses);
   call.symbol = symbol;
   lo.mach.callees.add(symbol);
-  finishCall(lo, inst, call);
+  finishCall(lo, inst, call, clobbers);
 }
 
 /** The code of a descriptor is right behind its signature word. */
@@ -141,7 +142,7 @@ const callRef: Rule = (lo, inst) => {
   const uses = passWords(lo, inst.args, 1, lo.abi.arguments);
   const call = lo.emit(Op.CALLX0, [use(codeOf(lo, inst.args[0]!)), ...uses]);
   lo.mach.hasIndirectCalls = true;
-  finishCall(lo, inst, call);
+  finishCall(lo, inst, call, lo.abi.callClobbers);
 };
 
 /** Parameters of the function: Entry defines those in registers, the rest is read from the buffer before anything else. */
@@ -169,7 +170,10 @@ export function lowerParameters(lo: Lowering, params: readonly Inst[]): void {
 }
 
 export const CALL_RULES: Rules = {
-  [Ir.Call]: (lo, inst) => directCall(lo, inst, lo.symbols[inst.imm]!),
+  [Ir.Call]: (lo, inst) => {
+    const symbol = lo.symbols[inst.imm]!;
+    directCall(lo, inst, symbol, inst.args, lo.clobbersOf(symbol));
+  },
   [Ir.LibCall]: libCall,
   [Ir.CallRef]: callRef,
   // Taken with the call before it.

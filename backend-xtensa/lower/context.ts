@@ -8,13 +8,16 @@ import { constantHomes } from './constant-homes.js';
 import { RegClass, type Abi } from '../abi/abi.js';
 import { Op } from '../isa/table.js';
 import { MachFunction, MachInst, Pseudo, def, use } from '../mach/inst.js';
-import type { Operand, VReg } from '../regalloc/api.js';
+import type { CalleeFacts } from '../compiled.js';
+import type { Operand, PReg, VReg } from '../regalloc/api.js';
 
 /** What selection must know of the module around the function. */
 export interface LowerEnvironment {
   readonly abi: Abi;
   /** Code symbol by function index. */
   readonly symbols: readonly string[];
+  /** What is known of functions compiled before, by symbol. */
+  readonly callees: ReadonlyMap<string, CalleeFacts>;
 }
 
 /**
@@ -40,6 +43,7 @@ export class Lowering {
   readonly mach = new MachFunction();
   readonly abi: Abi;
   readonly symbols: readonly string[];
+  private readonly callees: ReadonlyMap<string, CalleeFacts>;
   /** Virtual register by IR value id, -1 if nobody asked for it yet. */
   private readonly vregs: Int32Array;
   /** Number of uses by IR value id. */
@@ -68,9 +72,15 @@ export class Lowering {
   ) {
     this.abi = env.abi;
     this.symbols = env.symbols;
+    this.callees = env.callees;
     this.vregs = new Int32Array(func.instCount).fill(-1);
     this.useCount = countUses(func);
     this.homes = constantHomes(func);
+  }
+
+  /** Registers that a call of a function of this module, or of an import, may destroy. */
+  clobbersOf(symbol: string): readonly PReg[] {
+    return this.callees.get(symbol)?.clobbers ?? this.abi.callClobbers;
   }
 
   // -- values

@@ -64,13 +64,16 @@ export function lowerTerminator(
       const symbol = lo.symbols[inst.imm]!;
       const uses = passWords(lo, inst.args, 0, lo.abi.arguments);
       lo.mach.callees.add(symbol);
-      lo.emit(Pseudo.TailCall, uses).symbol = symbol;
+      const call = lo.emit(Pseudo.TailCall, uses);
+      call.symbol = symbol;
+      call.clobbers = lo.clobbersOf(symbol);
       return [];
     }
     case Ir.ReturnCallRef: {
       const uses: Operand[] = passWords(lo, inst.args, 1, lo.abi.arguments);
       lo.mach.hasIndirectCalls = true;
-      lo.emit(Pseudo.TailCallReg, [fixedUse(codeOf(lo, inst.args[0]!), lo.abi.scratch[0]), ...uses]);
+      const target = fixedUse(codeOf(lo, inst.args[0]!), lo.abi.scratch[0]);
+      lo.emit(Pseudo.TailCallReg, [target, ...uses]).clobbers = lo.abi.callClobbers;
       return [];
     }
     default:

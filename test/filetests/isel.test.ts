@@ -25,17 +25,19 @@ function blessed(text: string): string {
     abi: CALL0,
     symbols: functionSymbols(module),
     stackLimit: 'm$stack_limit',
+    callees: new Map(),
     checkReturns: input.includes('; cfi: full'),
     hardwareLoops: true,
     inspectAllocation: checkAllocation,
   };
+  const facts = { signature: null, bodyOffset: 0, ownCheck: true };
   const out: string[] = [];
   for (const func of module.bodies.filter((f) => f.index !== module.initIndex)) {
     expect(verifyFunc(func, { module, machine: true }).map(({ message }) => message)).toEqual([]);
     const mach = select(func, context);
     makeHardwareLoops(mach, new Set());
     layOut(mach);
-    out.push(formatMach(mach), '--', formatFunction(compileFunction(func, context, null, 0)), '');
+    out.push(formatMach(mach), '--', formatFunction(compileFunction(func, context, facts)), '');
   }
   const lines = out
     .join('\n')
