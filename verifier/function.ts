@@ -5,6 +5,7 @@ import { access } from './accesses.js';
 import { high, low } from './arc.js';
 import { ARITHMETIC } from './arithmetic.js';
 import { decodeFunction, targetOf, type Code, type Violation } from './code.js';
+import { flowGraph, type FlowGraph } from './flow-graph.js';
 import type { Image, ModuleFunction } from './image.js';
 import type { ReferenceFlow } from './references.js';
 import { NOTHING, join, sameState, State, implies, weaken, type Arrival, type HardwareLoop } from './state.js';
@@ -14,9 +15,9 @@ import { functionCallee } from './references.js';
 
 /** Visits of one block after which the function is given up; widening ends every loop long before. */
 const MAX_VISITS = 400;
-/** Rounds without widening after the states have settled. */
-const DESCENTS = 2;
-/** Rounds of dropping what is not proved; in the first ones weaker facts take its place. */
+/** Most rounds without widening after the states have settled; what inner loops lost comes back one nesting level a round. */
+const MAX_DESCENTS = 12;
+/** Times that what is not proved at one block is dropped; the first times weaker facts take its place. */
 const MAX_WEAKENINGS = 40;
 const ADOPTIONS = 4;
 
@@ -39,12 +40,17 @@ class FunctionVerifier {
   private incoming: Map<number, State>[];
   private before: (State | null)[];
   private readonly visits: Int32Array;
+  private readonly graph: FlowGraph;
   private readonly order: Int32Array;
   private readonly byPosition: Int32Array;
   private readonly pending: Uint8Array;
   /** By block that begins the body of a zero-overhead loop: most times it goes round. */
   private readonly rounds = new Map<number, number>();
+  /** By loop header, locations that some block of the loop has changed so far, as flags. */
+  private readonly changed: (Uint8Array | null)[];
   private firstPending = 0;
+  /** Block being looked at, -1 outside of all. */
+  private current = -1;
   /** Number of the block being looked at's first outgoing edge. */
   private edge = 0;
 
@@ -55,7 +61,9 @@ class FunctionVerifier {
     this.before = code.blocks.map(() => null);
     this.visits = new Int32Array(code.blocks.length);
     this.pending = new Uint8Array(code.blocks.length);
-    this.order = positions(code, walk.image);
+    this.graph = flowGraph(code, walk.image);
+    this.order = this.graph.order;
+    this.changed = code.blocks.map((_, b) => (this.graph.isHeader[b] === 1 ? new Uint8Array(walk.locations) : null));
     this.byPosition = new Int32Array(code.blocks.length);
     this.order.forEach((position, block) => (this.byPosition[position] = block));
   }
@@ -63,13 +71,11 @@ class FunctionVerifier {
   run(): Violation[] {
     const { walk } = this;
     if (!this.ascend()) return this.giveUp(0, 'the function is too complicated to verify');
-    for (let round = 0; round < DESCENTS; round++) this.descend();
+    for (let round = 0; round < MAX_DESCENTS && this.descend(); round++);
     // Whatever way the states were found: what counts is that each follows from those before it. What does not is dropped.
-    for (let round = 0; ; round++) {
-      const unproved = this.check(round);
-      if (unproved < 0) break;
-      if (round === MAX_WEAKENINGS) return this.giveUp(unproved, 'the verifier found no invariant here that holds');
-    }
+    const disproved = this.drop();
+    if (disproved >= 0 || this.check() >= 0)
+      return this.giveUp(Math.max(disproved, 0), 'the verifier found no invariant here that holds');
     return walk.violations.sort((a, b) => a.address - b.address);
   }
 
@@ -84,6 +90,7 @@ class FunctionVerifier {
 
   private enter(): void {
     const { walk } = this;
+    this.current = -1;
     const entry = walk.entryState();
     const callee = functionCallee(this.code.func);
     for (let k = 0; k < 6; k++)
@@ -93,13 +100,11 @@ class FunctionVerifier {
 
   /** Iterates from below until nothing changes; false if that takes too long. */
   private ascend(): boolean {
-    const { pending, walk } = this;
+    const { walk } = this;
     this.enter();
     for (;;) {
-      while (this.firstPending < pending.length && pending[this.firstPending] === 0) this.firstPending++;
-      if (this.firstPending === pending.length) return true;
-      const block = this.byPosition[this.firstPending]!;
-      pending[this.firstPending] = 0;
+      const block = this.nextPending();
+      if (block < 0) return true;
       const visits = ++this.visits[block]!;
       if (visits > MAX_VISITS) return false;
       const before = this.before[block]!;
@@ -108,20 +113,57 @@ class FunctionVerifier {
     }
   }
 
-  /** One round without widening. */
-  private descend(): void {
+  /** Takes the first block in order whose incoming edges have changed, or gives -1. */
+  private nextPending(): number {
+    const { pending } = this;
+    while (this.firstPending < pending.length && pending[this.firstPending] === 0) this.firstPending++;
+    if (this.firstPending === pending.length) return -1;
+    pending[this.firstPending] = 0;
+    return this.byPosition[this.firstPending]!;
+  }
+
+  /** One round without widening over what has changed; false if nothing had. */
+  private descend(): boolean {
     const { walk } = this;
+    let changed = false;
     for (let p = 0; p < this.byPosition.length; p++) {
       const block = this.byPosition[p]!;
-      if (this.incoming[block]!.size > 0) this.runBlock(block, join(this.arrival(block), 'down', walk, walk.minimum));
+      if (this.incoming[block]!.size === 0) continue;
+      const state = join(this.arrival(block), 'down', walk, walk.minimum);
+      const before = this.before[block]!;
+      if (before !== null && sameState(before, state)) continue;
+      changed = true;
+      this.runBlock(block, state);
+    }
+    return changed;
+  }
+
+  /**
+   * Drops from the states what does not follow from those at the ends of the blocks before, until all of them do. Gives a block
+   * where that takes too long, or -1.
+   */
+  private drop(): number {
+    const { walk, pending } = this;
+    const weakened = new Int32Array(this.code.blocks.length);
+    for (let b = 0; b < pending.length; b++) if (this.incoming[b]!.size > 0) pending[this.order[b]!] = 1;
+    this.firstPending = 0;
+    for (;;) {
+      const b = this.nextPending();
+      if (b < 0) return -1;
+      const proved = join(this.arrival(b), 'strict', walk, walk.minimum);
+      const assumed = this.before[b]!;
+      if (assumed !== null && implies(proved, assumed, b, walk, walk.minimum)) continue;
+      if (++weakened[b]! > MAX_WEAKENINGS) return b;
+      const adopt = weakened[b]! <= ADOPTIONS;
+      this.runBlock(b, assumed === null ? proved : weaken(proved, assumed, b, walk, walk.minimum, adopt));
     }
   }
 
   /**
-   * Looks at every instruction in the states found, collecting violations, and proves the states: each must follow from those
-   * at the ends of the blocks before. States that do not are weakened; gives the first such block, or -1.
+   * The proof: looks at every instruction in the states found, collecting violations, and asks whether each state follows from
+   * those at the ends of the blocks before. Gives the first block whose state does not, or -1.
    */
-  private check(round: number): number {
+  private check(): number {
     const { walk, code } = this;
     walk.violations.length = 0;
     walk.checking = true;
@@ -133,40 +175,57 @@ class FunctionVerifier {
       if (state !== null) this.runBlock(b, state);
     }
     walk.checking = false;
-    let unproved = -1;
     for (let b = 0; b < code.blocks.length; b++) {
       if (this.incoming[b]!.size === 0) continue;
       const assumed = this.before[b]!;
-      if (assumed === null) {
-        if (unproved < 0) unproved = b;
-        this.before[b] = join(this.arrival(b), 'strict', walk, walk.minimum);
-        continue;
-      }
+      if (assumed === null) return b;
       const proved = join(this.arrival(b), 'strict', walk, walk.minimum);
-      if (implies(proved, assumed, b, walk, walk.minimum)) continue;
-      if (unproved < 0) unproved = b;
-      this.before[b] = weaken(proved, assumed, b, walk, walk.minimum, round < ADOPTIONS);
+      if (!implies(proved, assumed, b, walk, walk.minimum)) return b;
     }
-    return unproved;
+    return -1;
   }
 
   private arrive(block: number, edge: number, state: State): void {
     state.prune();
+    this.noteChanges(state);
     this.incoming[block]!.set(edge, state);
     const position = this.order[block]!;
     this.pending[position] = 1;
     if (position < this.firstPending) this.firstPending = position;
   }
 
+  /** What the block being looked at changed, all loops around it change. */
+  private noteChanges({ symbols, offsets }: State): void {
+    if (this.current < 0) return;
+    const { changed, graph } = this;
+    const before = this.before[this.current]!;
+    const innermost = changed[this.current] === null ? graph.loopOf[this.current]! : this.current;
+    if (innermost < 0) return;
+    for (let l = 0; l < symbols.length; l++) {
+      if (symbols[l] === before.symbols[l] && offsets[l] === before.offsets[l]) continue;
+      for (let header = innermost; header >= 0; header = graph.loopOf[header]!) {
+        const flags = changed[header]!;
+        if (flags === null) continue;
+        if (flags[l] === 1) break;
+        flags[l] = 1;
+      }
+    }
+  }
+
   private arrival(block: number): Arrival {
-    const edges = this.incoming[block]!;
+    // In an order of their own: what a join finds depends on it.
+    const edges = [...this.incoming[block]!].sort(([a], [b]) => a - b);
     return {
       block,
-      incoming: [...edges.values()],
-      isForward: [...edges.keys()].map((edge) => this.isForward(edge, block)),
+      incoming: edges.map(([, state]) => state),
+      isForward: edges.map(([edge]) => this.isForward(edge, block)),
+      changed: this.changed[block]!,
       before: this.before[block]!,
       visits: this.visits[block]!,
-      loop: this.hardwareLoop(block),
+      loop: this.hardwareLoop(
+        block,
+        edges.map(([edge]) => edge),
+      ),
     };
   }
 
@@ -178,15 +237,16 @@ class FunctionVerifier {
   private runBlock(block: number, state: State): void {
     this.before[block] = state;
     this.walk.state = state.copy();
+    this.current = block;
     this.edge = 2 * (block + 1);
     this.block(block);
   }
 
   /** The zero-overhead loop whose body begins with the block, if it is known how often that runs. */
-  private hardwareLoop(block: number): HardwareLoop | null {
+  private hardwareLoop(block: number, edges: readonly number[]): HardwareLoop | null {
     const rounds = this.rounds.get(block);
     if (rounds === undefined || rounds === Infinity) return null;
-    return { rounds, isBack: [...this.incoming[block]!.keys()].map(isLoopBack) };
+    return { rounds, isBack: edges.map(isLoopBack) };
   }
 
   private hasLoopEnd(i: number): boolean {
@@ -311,52 +371,3 @@ class FunctionVerifier {
 const ENTRY_EDGE = -1;
 const loopBackEdge = (edge: number): number => -edge - 2;
 const isLoopBack = (edge: number): boolean => edge < ENTRY_EDGE;
-
-/** Reverse postorder position of each block; jump tables count as branches to all their entries. */
-function positions(code: Code, image: Image): Int32Array {
-  const { blocks, func } = code;
-  const inside = (address: number): number => {
-    const offset = address - func.start;
-    const at = offset >= 0 && offset < func.size ? code.at[offset]! : -1;
-    return at < 0 ? -1 : code.blockOf[at]!;
-  };
-  const tables: number[] = [];
-  for (let address = func.poolStart; address + 4 <= func.start; address += 4) {
-    const block = inside(image.word(address) ?? -1);
-    if (block >= 0) tables.push(block);
-  }
-  const successors = (b: number): number[] => {
-    const last = blocks[b]!.end - 1;
-    const inst = code.instructions[last]!;
-    const { flow } = inst.row;
-    const list: number[] = [];
-    if (flow === 'branch' || flow === 'jump' || flow === 'loop')
-      list.push(inside(targetOf(inst, code.addresses[last]! >>> 0)));
-    if (flow === 'jumpreg') list.push(...tables);
-    if (flow !== 'jump' && flow !== 'jumpreg' && flow !== 'return' && flow !== 'trap' && b + 1 < blocks.length)
-      list.push(b + 1);
-    return list.filter((s) => s >= 0);
-  };
-  const position = new Int32Array(blocks.length).fill(-1);
-  const seen = new Uint8Array(blocks.length);
-  let next = blocks.length - 1;
-  const visitFrom = (root: number): void => {
-    const stack: { block: number; list: number[]; at: number }[] = [{ block: root, list: successors(root), at: 0 }];
-    seen[root] = 1;
-    while (stack.length > 0) {
-      const top = stack[stack.length - 1]!;
-      if (top.at === top.list.length) {
-        position[top.block] = next--;
-        stack.pop();
-        continue;
-      }
-      const s = top.list[top.at++]!;
-      if (seen[s] === 1) continue;
-      seen[s] = 1;
-      stack.push({ block: s, list: successors(s), at: 0 });
-    }
-  };
-  visitFrom(0);
-  for (let b = 0; b < blocks.length; b++) if (seen[b] === 0) visitFrom(b);
-  return position;
-}

@@ -286,6 +286,8 @@ export interface Arrival {
   readonly incoming: readonly State[];
   /** Edges from blocks that come earlier in reverse postorder. */
   readonly isForward: readonly boolean[];
+  /** Locations that the loop with this header changes, as flags; null if the block is no header. */
+  readonly changed: Uint8Array | null;
   /** The state computed last time, or null. */
   readonly before: State | null;
   readonly visits: number;
@@ -294,7 +296,7 @@ export interface Arrival {
 
 /** The state on arrival at a block from the states on its incoming edges. */
 export function join(arrival: Arrival, mode: JoinMode, symbols: Symbols, minimum: Minimum): State {
-  const { block, incoming, before, visits, loop } = arrival;
+  const { block, incoming, isForward, changed, before, visits, loop } = arrival;
   const first = incoming[0]!;
   if (incoming.length === 1 && !first.symbols.some((symbol) => symbols.ownedByBlock(symbol, block)))
     return first.copy();
@@ -302,25 +304,38 @@ export function join(arrival: Arrival, mode: JoinMode, symbols: Symbols, minimum
   state.checked = Math.max(...incoming.map(({ checked }) => checked));
   state.shadowed = incoming.every(({ shadowed }) => shadowed === first.shadowed) ? first.shadowed : -1;
   state.sizes = commonSizes(incoming);
-  const parallel = new ParallelLocations();
+  const parallel = new ParallelLocations(incoming);
+  // Around a loop that does not change a location nothing new comes, whatever older states say.
+  const entries =
+    mode === 'strict' || changed === null || !isForward.includes(true)
+      ? incoming
+      : incoming.filter((_, i) => isForward[i]);
+  const unchanged = new ParallelLocations(entries);
   for (let l = 0; l < state.symbols.length; l++) {
+    const isUnchanged = entries.length < incoming.length && changed![l] === 0;
+    const edges = isUnchanged ? entries : incoming;
     const settled =
-      mode === 'up' && visits > DROP_AFTER && before !== null && symbols.ownedByBlock(before.symbols[l]!, block);
-    const value = settled ? null : common(arrival, l, symbols, mode === 'strict');
+      mode === 'up' &&
+      visits > DROP_AFTER &&
+      !isUnchanged &&
+      before !== null &&
+      symbols.ownedByBlock(before.symbols[l]!, block);
+    const value = settled ? null : common(arrival, edges, l, symbols, mode === 'strict');
     if (value !== null) {
       state.set(l, value);
       continue;
     }
     if (!settled) {
-      const other = parallel.find(incoming, l);
+      const other = (isUnchanged ? unchanged : parallel).find(l);
       if (other >= 0) {
-        state.set(l, { symbol: state.symbols[other]!, offset: (first.offsets[l]! - first.offsets[other]!) | 0 });
+        const offset = (edges[0]!.offsets[l]! - edges[0]!.offsets[other]!) | 0;
+        state.set(l, { symbol: state.symbols[other]!, offset });
         continue;
       }
     }
     const own = symbols.arrival(block, l);
     let fact: Fact | null = null;
-    for (const edge of incoming) {
+    for (const edge of edges) {
       const described = edge.describe(edge.get(l));
       fact = fact === null ? described : joinFacts(fact, described, minimum);
     }
@@ -501,10 +516,15 @@ function inductionOf(incoming: readonly State[], l: number, own: number): Induct
 }
 
 /** The value that every edge brings for a location; null if they differ or the block's own arrival renames it. */
-function common(arrival: Arrival, l: number, symbols: Symbols, strict: boolean): Value | null {
-  const { block, incoming, before } = arrival;
+function common(
+  { block, before }: Arrival,
+  edges: readonly State[],
+  l: number,
+  symbols: Symbols,
+  strict: boolean,
+): Value | null {
   let value: Value | null = null;
-  for (const edge of incoming) {
+  for (const edge of edges) {
     const symbol = edge.symbols[l]!;
     const offset = edge.offsets[l]!;
     // What came in as this location's own arrival value and was not changed says nothing by itself.
@@ -521,8 +541,11 @@ function common(arrival: Arrival, l: number, symbols: Symbols, strict: boolean):
 class ParallelLocations {
   private readonly bySymbols = new Map<string, number[]>();
 
+  constructor(private readonly incoming: readonly State[]) {}
+
   /** A location seen before that `l` goes parallel to, or -1; then `l` is remembered. */
-  find(incoming: readonly State[], l: number): number {
+  find(l: number): number {
+    const { incoming } = this;
     let key = '';
     for (const edge of incoming) key += `${edge.symbols[l]!},`;
     const list = this.bySymbols.get(key);

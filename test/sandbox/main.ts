@@ -9,12 +9,14 @@ import type { CompileOptions } from '../../backend-xtensa/compile-module.js';
 import { costs, runFaults, totalOf } from '../cfi/faults.js';
 import { runFlips } from './flips.js';
 import { newCounts, runAllHostile, runBoundaries } from './hostile-run.js';
+import { verifyCorpus } from './corpus-code.js';
 import { wasmOf } from './canary-device.js';
 import { buildProgram, runMutations } from './mutate-run.js';
 import { CHECKED_PROGRAM } from './programs.js';
-import { scriptsBelow, verifyScript, type CodeCounts } from './spec-code.js';
+import { newCodeCounts, scriptsBelow, verifyScript, type CodeCounts } from './spec-code.js';
 
 const LEVELS = ['0', '1', '2', 's'] as const;
+const MODES = ['forward', 'full'] as const;
 const BOUNDARY_PARTS = 6;
 /** Features that the compiler does not have (yet): their scripts have nothing to verify. */
 const SKIPPED = /simd|relaxed|memory64|\/gc\/|exception|\/legacy\/|try_|throw|tag/;
@@ -29,12 +31,14 @@ const argv = await yargs(hideBin(process.argv))
   })
   .option('only', { choices: ['verify', 'mutate', 'flips', 'hostile', 'cfi'] as const, describe: 'one part only' })
   .option('level', { type: 'string', choices: LEVELS, describe: 'one optimisation level only' })
+  .option('cfi', { type: 'string', choices: MODES, describe: 'one mode of control-flow integrity only' })
   .option('seconds', { type: 'number', default: 30, describe: 'how long bits are flipped' })
   .option('seed', { type: 'number', default: 1, describe: 'of the bit flips' })
   .strict()
   .parse();
 
 const levels = argv.level === undefined ? LEVELS : [argv.level];
+const modes = argv.cfi === undefined ? MODES : [argv.cfi];
 const wants = (part: string): boolean => argv.only === undefined || argv.only === part;
 let failed = 0;
 const fail = (lines: readonly string[]): void => {
@@ -42,20 +46,28 @@ const fail = (lines: readonly string[]): void => {
   for (const line of lines.slice(0, 20)) console.log(`  FAILED ${line}`);
 };
 
+function report(what: string, started: number, { files, modules, functions, bytes, failures }: CodeCounts): void {
+  const seconds = ((Date.now() - started) / 1000).toFixed(0);
+  console.log(
+    `verify ${what}: ${files} files, ${modules} modules, ${functions} functions, ${bytes} bytes, ${failures.length} not proved, ${seconds} s`,
+  );
+  fail(failures);
+}
+
 if (wants('verify')) {
-  if (!existsSync(argv.suite)) console.log(`verify: skipped, there is no suite at ${argv.suite}`);
-  else {
-    for (const level of levels) {
-      const counts: CodeCounts = { scripts: 0, modules: 0, functions: 0, bytes: 0, failures: [] };
-      const started = Date.now();
-      for (const file of scriptsBelow(argv.suite))
-        if (!SKIPPED.test(file)) verifyScript(file, { level, tableReserve: 1024 }, counts);
-      const { scripts, modules, functions, bytes, failures } = counts;
-      const seconds = ((Date.now() - started) / 1000).toFixed(0);
-      console.log(
-        `verify -O${level}: ${scripts} scripts, ${modules} modules, ${functions} functions, ${bytes} bytes, ${failures.length} not proved, ${seconds} s`,
-      );
-      fail(failures);
+  const scripts = existsSync(argv.suite) ? scriptsBelow(argv.suite).filter((file) => !SKIPPED.test(file)) : [];
+  if (scripts.length === 0) console.log(`verify: there is no suite at ${argv.suite}`);
+  for (const level of levels) {
+    for (const cfi of modes) {
+      const compile = { level, cfi, tableReserve: 1024 };
+      const corpus = newCodeCounts();
+      let started = Date.now();
+      verifyCorpus(compile, corpus);
+      report(`-O${level} --cfi ${cfi}, corpus`, started, corpus);
+      const suite = newCodeCounts();
+      started = Date.now();
+      for (const file of scripts) verifyScript(file, compile, suite);
+      if (scripts.length > 0) report(`-O${level} --cfi ${cfi}, suite`, started, suite);
     }
   }
 }
@@ -86,7 +98,7 @@ if (wants('flips')) {
 }
 if (wants('hostile')) {
   for (const level of levels) {
-    for (const cfi of ['forward', 'full'] as const) {
+    for (const cfi of modes) {
       const counts = newCounts();
       runAllHostile({ level, cfi }, counts);
       for (let part = 0; part < BOUNDARY_PARTS && cfi === 'forward'; part++)

@@ -2,11 +2,13 @@
 import { describe, expect, it } from 'vitest';
 import { verifyElf } from '../../verifier/verify.js';
 import { wasmOf } from './canary-device.js';
+import { verifyCorpus } from './corpus-code.js';
 import { runFlips } from './flips.js';
 import { HOSTILE } from './hostile.js';
 import { newCounts, runBoundaries, runHostile } from './hostile-run.js';
 import { buildProgram, runMutations } from './mutate-run.js';
 import { CHECKED_PROGRAM } from './programs.js';
+import { newCodeCounts } from './spec-code.js';
 
 const wasm = wasmOf(CHECKED_PROGRAM);
 
@@ -22,6 +24,13 @@ describe('verifier', () => {
       });
     }
   }
+
+  it('proves the code of modules that npm packages ship', () => {
+    const counts = newCodeCounts();
+    verifyCorpus({ level: '2' }, counts);
+    expect(counts.failures).toEqual([]);
+    expect(counts.functions).toBeGreaterThan(400);
+  });
 
   it('rejects indirect calls without checks (--cfi none), and only those', () => {
     const { elf } = buildProgram(wasm, { level: '2', cfi: 'none' });

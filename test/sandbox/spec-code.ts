@@ -3,7 +3,7 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CompileOptions } from '../../backend-xtensa/compile-module.js';
 import { DiagnosticError } from '../../compiler/diagnostics.js';
-import { verifyElf } from '../../verifier/verify.js';
+import { verifyElf, type Verdict } from '../../verifier/verify.js';
 import { convert } from '../spec/convert.js';
 import type { Executor, Instance, Outcome } from '../spec/executor.js';
 import { SPECTEST_WAT } from '../spec/executors/spectest.js';
@@ -48,7 +48,7 @@ class LinkingExecutor implements Executor {
 }
 
 export interface CodeCounts {
-  scripts: number;
+  files: number;
   modules: number;
   functions: number;
   bytes: number;
@@ -65,15 +65,22 @@ export function scriptsBelow(path: string): string[] {
     .sort();
 }
 
+export const newCodeCounts = (): CodeCounts => ({ files: 0, modules: 0, functions: 0, bytes: 0, failures: [] });
+
 export function verifyScript(file: string, compile: CompileOptions, counts: CodeCounts): void {
   const executor = new LinkingExecutor(compile);
   new ScriptRunner(executor).run(readFileSync(file, 'utf8'));
   const verdict = verifyElf(executor.world.elf(), file, { checkReturns: compile.cfi === 'full' });
-  counts.scripts++;
-  counts.modules += executor.modules;
-  counts.functions += verdict.functions.length;
-  for (const fault of verdict.faults) counts.failures.push(`${file}: ${fault}`);
-  for (const { name, size, violations } of verdict.functions) {
+  addVerdict(verdict, file, executor.modules, counts);
+}
+
+/** Counts what was verified of one file. */
+export function addVerdict({ faults, functions }: Verdict, file: string, modules: number, counts: CodeCounts): void {
+  counts.files++;
+  counts.modules += modules;
+  counts.functions += functions.length;
+  for (const fault of faults) counts.failures.push(`${file}: ${fault}`);
+  for (const { name, size, violations } of functions) {
     counts.bytes += size;
     const [first] = violations;
     if (first !== undefined)
