@@ -12,7 +12,9 @@ import {
   SITE_OFFSET_MASK,
   type Layout,
 } from './layout.js';
+import { GrantRight } from './os-layout.js';
 import { StopReason, TrapCode, TRAP_MESSAGES, SITE_CALL } from './traps.js';
+import { MAX_GRANTS, TS_GRANT, WINDOW_BASE, WINDOW_INDEX_BITS, WINDOW_OFFSET_BITS } from './window.js';
 
 const upperSnake = (name: string): string => name.replace(/([a-z0-9])([A-Z])/g, '$1_$2').toUpperCase();
 
@@ -76,7 +78,13 @@ export function emitAbiHeader(): string {
     ...messages,
     '/* end of WASM_TRAP_MESSAGES */',
     '',
+    `#define TS_WINDOW_BASE 0x${WINDOW_BASE.toString(16)}`,
+    `#define TS_WINDOW_OFFSET_BITS ${WINDOW_OFFSET_BITS}`,
+    `#define TS_WINDOW_INDEX_BITS ${WINDOW_INDEX_BITS}`,
+    `#define TS_MAX_GRANTS ${MAX_GRANTS}`,
+    defineText('TS_GRANT_RIGHT', GrantRight),
     offsetText(EXCEPTION_FRAME),
+    offsetText(TS_GRANT),
     '#ifdef __ASSEMBLER__',
     defineText('TRAP', TrapCode),
     '#else',
@@ -86,9 +94,9 @@ export function emitAbiHeader(): string {
     enumText('trap_code', 'TRAP', TrapCode),
     enumText('stop_reason', 'STOP', StopReason),
     enumText('mailbox_state', 'MAILBOX', MailboxState),
-    ...LAYOUTS.map(structText),
+    ...[...LAYOUTS, TS_GRANT].map(structText),
     '#if UINTPTR_MAX == 0xffffffffu',
-    ...LAYOUTS.map(assertText),
+    ...[...LAYOUTS, TS_GRANT].map(assertText),
     '#endif',
     '#endif',
     '#endif',

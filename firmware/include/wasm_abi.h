@@ -26,6 +26,13 @@
   "machine exception", \
 /* end of WASM_TRAP_MESSAGES */
 
+#define TS_WINDOW_BASE 0x80000000
+#define TS_WINDOW_OFFSET_BITS 18
+#define TS_WINDOW_INDEX_BITS 6
+#define TS_MAX_GRANTS 64
+#define TS_GRANT_RIGHT_READ 1
+#define TS_GRANT_RIGHT_WRITE 2
+
 #define EXCEPTION_FRAME_A 0
 #define EXCEPTION_FRAME_PC 64
 #define EXCEPTION_FRAME_PS 68
@@ -36,6 +43,20 @@
 #define EXCEPTION_FRAME_CAUSE 88
 #define EXCEPTION_FRAME_VADDR 92
 #define EXCEPTION_FRAME_SIZE 96
+
+#define TS_GRANT_BASE 0
+#define TS_GRANT_LENGTH 4
+#define TS_GRANT_KEY 8
+#define TS_GRANT_HOLDER 12
+#define TS_GRANT_OWNER 13
+#define TS_GRANT_RIGHTS 14
+#define TS_GRANT_FLAGS 15
+#define TS_GRANT_USED_BY 16
+#define TS_GRANT_EXPIRES_LOW 20
+#define TS_GRANT_EXPIRES_HIGH 24
+#define TS_GRANT_PARENT 28
+#define TS_GRANT_RESERVED 29
+#define TS_GRANT_SIZE 32
 
 #ifdef __ASSEMBLER__
 #define TRAP_NONE 0
@@ -207,6 +228,22 @@ struct rt_mailbox {
   uint32_t module_count;
 };
 
+/* A granted region, the entry of its index in ts_grants. */
+struct ts_grant {
+  uint8_t *base; /* native address of its first byte */
+  uint32_t length; /* bytes */
+  uint32_t key; /* window address of its first byte >> 18; 0: free */
+  uint8_t holder; /* index of the module that may use it */
+  uint8_t owner; /* index of the module that gave it */
+  uint8_t rights; /* GrantRight, or-ed */
+  uint8_t flags; /* for the kernel */
+  void *used_by; /* ts_current_frame of the last translation: who breaks if the window goes */
+  uint32_t expires_low; /* for the kernel: CPU cycles, 64 bits; 0: no deadline */
+  uint32_t expires_high;
+  uint8_t parent; /* for the kernel: index of the grant it was made from, plus 1; 0: none */
+  uint8_t reserved[3];
+};
+
 #if UINTPTR_MAX == 0xffffffffu
 _Static_assert(offsetof(struct wasm_memory, base) == 0, "wasm_memory.base");
 _Static_assert(offsetof(struct wasm_memory, bytes) == 4, "wasm_memory.bytes");
@@ -303,6 +340,20 @@ _Static_assert(offsetof(struct rt_mailbox, stop) == 540, "rt_mailbox.stop");
 _Static_assert(offsetof(struct rt_mailbox, modules) == 1084, "rt_mailbox.modules");
 _Static_assert(offsetof(struct rt_mailbox, module_count) == 1088, "rt_mailbox.module_count");
 _Static_assert(sizeof(struct rt_mailbox) == 1092, "sizeof rt_mailbox");
+
+_Static_assert(offsetof(struct ts_grant, base) == 0, "ts_grant.base");
+_Static_assert(offsetof(struct ts_grant, length) == 4, "ts_grant.length");
+_Static_assert(offsetof(struct ts_grant, key) == 8, "ts_grant.key");
+_Static_assert(offsetof(struct ts_grant, holder) == 12, "ts_grant.holder");
+_Static_assert(offsetof(struct ts_grant, owner) == 13, "ts_grant.owner");
+_Static_assert(offsetof(struct ts_grant, rights) == 14, "ts_grant.rights");
+_Static_assert(offsetof(struct ts_grant, flags) == 15, "ts_grant.flags");
+_Static_assert(offsetof(struct ts_grant, used_by) == 16, "ts_grant.used_by");
+_Static_assert(offsetof(struct ts_grant, expires_low) == 20, "ts_grant.expires_low");
+_Static_assert(offsetof(struct ts_grant, expires_high) == 24, "ts_grant.expires_high");
+_Static_assert(offsetof(struct ts_grant, parent) == 28, "ts_grant.parent");
+_Static_assert(offsetof(struct ts_grant, reserved) == 29, "ts_grant.reserved");
+_Static_assert(sizeof(struct ts_grant) == 32, "sizeof ts_grant");
 
 #endif
 #endif
