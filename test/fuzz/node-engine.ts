@@ -52,12 +52,17 @@ function trapClass(error: unknown): string {
 }
 
 export class NodeEngine implements FuzzEngine {
-  readonly name = 'node';
+  readonly name: string = 'node';
+
+  protected instantiate(compiled: WebAssembly.Module): WebAssembly.Instance {
+    return new WebAssembly.Instance(compiled);
+  }
+
   run(module: GeneratedModule, calls: readonly FuzzCall[]): Observation | InstantiationFailure {
     let instance: WebAssembly.Instance;
     const compiled = new WebAssembly.Module(module.bytes as BufferSource);
     try {
-      instance = new WebAssembly.Instance(compiled);
+      instance = this.instantiate(compiled);
     } catch (error) {
       return { instantiation: trapClass(error) };
     }
