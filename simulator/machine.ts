@@ -19,6 +19,7 @@ import { ImageError } from './load/image.js';
 import { POWER_ON, RESET_CAUSES, bootFromRom } from './load/rom-boot.js';
 import type { CallOptions, CallResult, MachineOptions, RunOptions } from './machine-options.js';
 import { Chip } from './peripherals/chip.js';
+import type { FlashChip } from './peripherals/flash-chip.js';
 import type { Gpio } from './peripherals/misc.js';
 import type { Uart } from './peripherals/uart.js';
 import { ESP32_CPU } from './profiles.js';
@@ -30,6 +31,8 @@ export type { CallOptions, CallResult, MachineOptions, RunOptions };
 const TRANSLATE_AFTER = 3000;
 const CALL_RETURN = 0x400007f0;
 const INSTRUCTION_LIMIT = 2 ** 53;
+/** Where code runs out of the flash. */
+const FLASH_CODE = { start: 0x400c2000, end: 0x40c00000 } as const;
 
 export class Machine {
   readonly board: BoardDescription;
@@ -92,7 +95,7 @@ export class Machine {
       {
         setInterruptLines: (lines) => this.core.setInterruptLines(lines),
         flashMappingChanged: () => {
-          this.cache.clear();
+          this.cache.dropRange(FLASH_CODE.start, FLASH_CODE.end);
           this.core.breakOut = true;
         },
         selectClock: (source, pllCpuHz) => this.clock.select(source, pllCpuHz),
@@ -120,6 +123,9 @@ export class Machine {
   }
   get gpio(): Gpio {
     return this.chip.gpio;
+  }
+  get flashChip(): FlashChip {
+    return this.chip.flashChip;
   }
   get uart(): Uart {
     return this.chip.uart;

@@ -183,7 +183,14 @@ export class CodeCache {
     }
   }
 
-  /** Forgets everything: the flash mapping changed, or breakpoints did. */
+  /** Forgets the code in [start, end), which the flash mapping has changed. */
+  dropRange(start: number, end: number): void {
+    for (const number of [...this.pages.keys()]) {
+      if (number >= start >>> PAGE_SHIFT && number < end >>> PAGE_SHIFT) this.dropPage(number);
+    }
+  }
+
+  /** Forgets everything: flash contents changed, or breakpoints did. */
   clear(): void {
     this.pages.clear();
     this.generation++;

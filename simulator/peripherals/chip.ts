@@ -4,8 +4,10 @@
 import type { Memory } from '../bus/memory.js';
 import type { Peripheral, PeripheralHost } from '../bus/peripheral.js';
 import { Dport, FlashMmu, StorageTable } from './dport.js';
+import { FlashChip } from './flash-chip.js';
 import { Efuse, Gpio, IoMux, RandomNumbers, Syscon } from './misc.js';
 import { Rtc } from './rtc.js';
+import { Spi1 } from './spi1.js';
 import { TimerGroup } from './timg.js';
 import type { UartTiming } from './uart.js';
 import { Uart } from './uart.js';
@@ -30,6 +32,7 @@ export interface ChipOptions {
 export class Chip {
   readonly gpio = new Gpio();
   readonly uart: Uart;
+  readonly flashChip: FlashChip;
   /** Everything on the bus. */
   readonly peripherals: readonly Peripheral[];
   private readonly dport: Dport;
@@ -47,11 +50,24 @@ export class Chip {
       },
       mmu,
     );
+    this.flashChip = new FlashChip({
+      array: options.memory.bytes.subarray(options.memory.flashOffset),
+      seconds: () => events.seconds(),
+      cacheEnabled: () => this.dport.cacheEnabled,
+      changed: () => this.dport.flashChanged(),
+    });
     this.rtc = new Rtc(host, () => events.seconds(), clockChanged);
     this.timers = [0, 1].map((group) => new TimerGroup(host, () => events.apbTicks(), group as 0 | 1));
     this.uart = new Uart(host, (byte) => events.console(byte), options.uartTiming);
     const appTable = new StorageTable('APP_FLASH_MMU_TABLE', 0x3ff12000);
-    const small = [new IoMux(), new Efuse(), new RandomNumbers(options.seed), new Syscon(), appTable];
+    const small = [
+      new Spi1(this.flashChip),
+      new IoMux(),
+      new Efuse(),
+      new RandomNumbers(options.seed),
+      new Syscon(),
+      appTable,
+    ];
     this.peripherals = [this.dport, mmu, this.rtc, ...this.timers, this.uart, this.gpio, ...small];
   }
 

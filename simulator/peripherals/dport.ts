@@ -34,6 +34,8 @@ export class Dport extends RegisterBlock {
   readonly base = 0x3ff00000;
   /** Active sources, by number. */
   private readonly active = new Uint8Array(INTERRUPT_SOURCES);
+  /** The flash has changed since the cache was last flushed. */
+  private stale = false;
 
   constructor(
     private readonly events: DportEvents,
@@ -56,7 +58,12 @@ export class Dport extends RegisterBlock {
         },
       },
       0x3c: { name: 'CPU_PER_CONF', write: () => this.events.clockChanged() },
-      0x40: { name: 'PRO_CACHE_CTRL', reset: 0x10, read: () => this.cacheControl(), write: windows },
+      0x40: {
+        name: 'PRO_CACHE_CTRL',
+        reset: 0x10,
+        read: () => this.cacheControl(),
+        write: (value) => this.setCache(value),
+      },
       0x44: { name: 'PRO_CACHE_CTRL1', reset: 0x8ff, write: windows },
       0xec: { name: 'PRO_INTR_STATUS_0', writable: 0, read: () => status(0) },
       0xf0: { name: 'PRO_INTR_STATUS_1', writable: 0, read: () => status(1) },
@@ -107,6 +114,7 @@ export class Dport extends RegisterBlock {
   override reset(): void {
     super.reset();
     this.active.fill(0);
+    this.stale = false;
     this.mmu.reset();
     this.updateWindows();
     this.updateLines();
@@ -132,8 +140,25 @@ export class Dport extends RegisterBlock {
     return (value & CACHE_FLUSH_ENABLE) !== 0 ? value | CACHE_FLUSH_DONE : value & ~CACHE_FLUSH_DONE;
   }
 
+  get cacheEnabled(): boolean {
+    return (this.value(0x40) & CACHE_ENABLE) !== 0;
+  }
+
+  /** Somebody erased or programmed the flash: the cache must be flushed before it is used again. */
+  flashChanged(): void {
+    this.stale = true;
+  }
+
+  private setCache(value: number): void {
+    if ((value & CACHE_FLUSH_ENABLE) !== 0) this.stale = false;
+    if ((value & CACHE_ENABLE) !== 0 && this.stale) {
+      throw new MachineStop('unmodelled', 'cache switched on without a flush after the flash was written');
+    }
+    this.updateWindows();
+  }
+
   private updateWindows(): void {
-    const enabled = (this.value(0x40) & CACHE_ENABLE) !== 0;
+    const enabled = this.cacheEnabled;
     const masks = this.value(0x44);
     const changed = this.mmu.setEnabled(enabled && (masks & MASK_DROM0) === 0, enabled && (masks & MASK_IRAM0) === 0);
     if (changed) this.events.flashMappingChanged();

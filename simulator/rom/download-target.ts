@@ -1,9 +1,8 @@
-// Connects download mode to a simulated machine: flash and registers, the SPI controller's user commands, the ROM words
-// that tools read. Refuses to know the protocol.
+// Connects download mode to a simulated machine: flash and registers, the ROM words that
+// tools read. Refuses to know the protocol.
 import type { Machine } from '../machine.js';
 import { CpuException, MachineStop } from '../stop.js';
 import type { DownloadTarget } from './download-protocol.js';
-import { SpiUserCommands } from './spi-user.js';
 
 /** Word of the mask ROM by which esptool tells an ESP32. */
 const CHIP_DETECT_ADDRESS = 0x40001000;
@@ -13,14 +12,12 @@ const CHIP_DETECT_ESP32 = 0x00f01d83;
 const isRefusal = (error: unknown): boolean => error instanceof MachineStop || error instanceof CpuException;
 
 export function downloadTarget(machine: Machine): DownloadTarget {
-  const spi = new SpiUserCommands();
   /** Registers that no peripheral models: what tools wrote there, else 0, as a chip at rest mostly shows. */
   const others = new Map<number, number>();
   return {
     flash: machine.flash,
     readRegister(address) {
       if (address === CHIP_DETECT_ADDRESS) return CHIP_DETECT_ESP32;
-      if (spi.owns(address)) return spi.read(address);
       try {
         return machine.bus.load32(address) >>> 0;
       } catch (error) {
@@ -29,7 +26,6 @@ export function downloadTarget(machine: Machine): DownloadTarget {
       }
     },
     writeRegister(address, value) {
-      if (spi.owns(address)) return spi.write(address, value);
       try {
         machine.bus.store32(address, value | 0);
       } catch (error) {
