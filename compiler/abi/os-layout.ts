@@ -111,7 +111,7 @@ export const TS_CONTRACT = layout('ts_contract', 'What a service promises and as
   burst: u16('calls at once'),
   callers: ptr('const char *const *', 'names of the modules that may call; null: all that require it'),
   caller_count: u16(),
-  ceiling: u16('reserved, 0'),
+  reserved: u16(),
 });
 
 export const TS_SERVICE = layout('ts_service', 'One method of one path that a module provides.', {
@@ -132,7 +132,7 @@ export const TS_SERVICE = layout('ts_service', 'One method of one path that a mo
 
 export const TS_REQUIREMENT = layout('ts_requirement', 'A right to call, bound to a service at the first call.', {
   path: ptr('const char *', 'as in ts_service without braces; a last segment "*" covers everything below'),
-  methods: u8('bit 1 << Method'),
+  methods: u8('bit 1 << Method; thingspire.call uses the lowest one: entries for it have one method'),
   host: u8('0: this device; others are routed (remote IMC)'),
   deadline_ms: u16('longest time the caller waits for a remote answer; 0: default'),
 });
@@ -171,12 +171,23 @@ export const TS_MODULE_INFO = layout('ts_module_info', 'A module as the build de
 /** Most modules, drivers and system module included; module 0 is the kernel's own ("sys"). */
 export const MAX_MODULES = 16;
 export const MAX_PRIORITY = 3;
-/** Grant table entries; see ts_grant. */
+/** Invocations in one chain of calls. */
 export const CALL_DEPTH = 8;
+/**
+ * Words of the argument buffer (`__wasm_argbuf`) that modules of the device OS may use, i.e. functions have at most 22
+ * parameter and 20 result words: a context switch saves them.
+ */
+export const OS_ARGUMENT_WORDS = 16;
+/** Entries of a module's `requires`, timers of a module, subscriptions of a device, bytes of an observed URI. */
+export const MAX_REQUIREMENTS = 32;
+export const MODULE_TIMERS = 4;
+export const MAX_SUBSCRIPTIONS = 12;
+export const MAX_OBSERVED_URI = 32;
 
-/** Array of `const struct ts_module_info *` in start order, made by the build; weak and empty in images without modules. */
+/** Made by the build; images without modules have none (the runtime refers to it weakly). Modules in start order. */
 export const TS_BOOT_TABLE = layout('ts_boot_table', 'What the image starts with.', {
-  count: u32(),
+  kernel: ptr('const struct ts_kernel_hooks *', 'symbol ts_kernel_hooks: only images that name it contain the kernel'),
+  count: u32('modules of the image; "sys" and "dev" are the kernel\'s own and not among them'),
   modules: ptr('const struct ts_module_info *const *'),
   slot_count: u32(),
   slots: ptr('const struct ts_slot *'),
@@ -226,5 +237,7 @@ export const OS_LAYOUTS: readonly Layout[] = [
 /** First word of a package, "TSP1". */
 export const PACKAGE_MAGIC = 0x31505354;
 
-/** Symbol of the boot table; the kernel has a weak empty one. */
+/** Symbol of the boot table; undefined (0) in images without modules. */
 export const BOOT_TABLE_SYMBOL = 'ts_boot_table';
+/** What `ts_boot_table.kernel` must point to. */
+export const KERNEL_HOOKS_SYMBOL = 'ts_kernel_hooks';

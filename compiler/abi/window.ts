@@ -23,11 +23,13 @@ export const TS_GRANT = layout('ts_grant', 'A granted region, the entry of its i
   owner: u8('index of the module that gave it'),
   rights: u8('GrantRight, or-ed'),
   flags: u8('for the kernel'),
-  used_by: ptr('void *', 'ts_current_frame of the last translation: who breaks if the window goes'),
-  expires_low: u32('for the kernel: CPU cycles, 64 bits; 0: no deadline'),
+  used_by: u32('ts_current_frame of the last translation: who breaks if the window goes'),
+  expires_low: u32('for the kernel: microseconds since the start, 64 bits; 0: no deadline'),
   expires_high: u32(),
   parent: u8('for the kernel: index of the grant it was made from, plus 1; 0: none'),
-  reserved: { kind: 'u8', c: 'uint8_t', count: 3 },
+  child: u8('for the kernel: likewise, the newest grant made from it'),
+  sibling: u8('for the kernel: likewise, the next grant of the same parent; of a free entry: the next free one'),
+  generation: u8("for the kernel: of the entry's last grant"),
 });
 
 export const WindowSymbol = {
@@ -35,7 +37,7 @@ export const WindowSymbol = {
   Grants: 'ts_grants',
   /** `uint32_t`: index of the module that runs. */
   CurrentModule: 'ts_current_module',
-  /** `void *`: invocation that runs; what a translation notes in `used_by`. */
+  /** `uint32_t`: serial number of the invocation that runs; what a translation notes in `used_by`. */
   CurrentFrame: 'ts_current_frame',
   /** Called out of line by a bounds check that failed; see rt-stubs/src/window.S. */
   Translate: 'rt_window',

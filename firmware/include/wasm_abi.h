@@ -2,7 +2,7 @@
 #ifndef WASM_ABI_H
 #define WASM_ABI_H
 
-#define WASM_ABI_VERSION 1
+#define WASM_ABI_VERSION 2
 #define WASM_ARGUMENT_BUFFER_WORDS 256
 #define WASM_SITE_CALL 31
 #define WASM_SITE_CODE_SHIFT 27
@@ -33,6 +33,19 @@
 #define TS_GRANT_RIGHT_READ 1
 #define TS_GRANT_RIGHT_WRITE 2
 
+#define TS_OS_ABI_VERSION 1
+#define TS_RESULT_CODE_SHIFT 24
+#define TS_RESULT_LENGTH_MASK 0xffffff
+#define TS_MAX_MODULES 16
+#define TS_MAX_PRIORITY 3
+#define TS_CALL_DEPTH 8
+#define TS_ARGUMENT_WORDS 16
+#define TS_MAX_REQUIREMENTS 32
+#define TS_MODULE_TIMERS 4
+#define TS_MAX_SUBSCRIPTIONS 12
+#define TS_MAX_OBSERVED_URI 32
+#define TS_PACKAGE_MAGIC 0x31505354
+
 #define EXCEPTION_FRAME_A 0
 #define EXCEPTION_FRAME_PC 64
 #define EXCEPTION_FRAME_PS 68
@@ -55,7 +68,9 @@
 #define TS_GRANT_EXPIRES_LOW 20
 #define TS_GRANT_EXPIRES_HIGH 24
 #define TS_GRANT_PARENT 28
-#define TS_GRANT_RESERVED 29
+#define TS_GRANT_CHILD 29
+#define TS_GRANT_SIBLING 30
+#define TS_GRANT_GENERATION 31
 #define TS_GRANT_SIZE 32
 
 #ifdef __ASSEMBLER__
@@ -108,6 +123,79 @@ enum mailbox_state {
   MAILBOX_RUNNING = 2,
 };
 
+enum ts_method {
+  TS_GET = 1,
+  TS_POST = 2,
+  TS_PUT = 3,
+  TS_DELETE = 4,
+};
+
+enum ts_code {
+  TS_CREATED = 65,
+  TS_DELETED = 66,
+  TS_VALID = 67,
+  TS_CHANGED = 68,
+  TS_CONTENT = 69,
+  TS_BAD_REQUEST = 128,
+  TS_UNAUTHORIZED = 129,
+  TS_BAD_OPTION = 130,
+  TS_FORBIDDEN = 131,
+  TS_NOT_FOUND = 132,
+  TS_METHOD_NOT_ALLOWED = 133,
+  TS_NOT_ACCEPTABLE = 134,
+  TS_CONFLICT = 137,
+  TS_PRECONDITION_FAILED = 140,
+  TS_REQUEST_ENTITY_TOO_LARGE = 141,
+  TS_UNSUPPORTED_CONTENT_FORMAT = 143,
+  TS_TOO_MANY_REQUESTS = 157,
+  TS_INTERNAL_SERVER_ERROR = 160,
+  TS_NOT_IMPLEMENTED = 161,
+  TS_BAD_GATEWAY = 162,
+  TS_SERVICE_UNAVAILABLE = 163,
+  TS_GATEWAY_TIMEOUT = 164,
+};
+
+enum ts_payload_kind {
+  TS_PAYLOAD_NONE = 0,
+  TS_PAYLOAD_BYTES = 1,
+  TS_PAYLOAD_UTF8 = 2,
+  TS_PAYLOAD_CBOR = 3,
+  TS_PAYLOAD_RECORD = 4,
+  TS_PAYLOAD_ARRAY = 5,
+};
+
+enum ts_scalar_kind {
+  TS_SCALAR_U8 = 0,
+  TS_SCALAR_I8 = 1,
+  TS_SCALAR_U16 = 2,
+  TS_SCALAR_I16 = 3,
+  TS_SCALAR_U32 = 4,
+  TS_SCALAR_I32 = 5,
+  TS_SCALAR_F32 = 6,
+  TS_SCALAR_U64 = 7,
+  TS_SCALAR_I64 = 8,
+  TS_SCALAR_F64 = 9,
+  TS_SCALAR_BOOL = 10,
+};
+
+enum ts_restart_policy {
+  TS_RESTART_NEVER = 0,
+  TS_RESTART_ON_FAULT = 1,
+  TS_RESTART_ALWAYS = 2,
+};
+
+enum ts_module_state {
+  TS_STATE_EMPTY = 0,
+  TS_STATE_STOPPED = 1,
+  TS_STATE_STARTING = 2,
+  TS_STATE_RUNNING = 3,
+  TS_STATE_BACKING_OFF = 4,
+  TS_STATE_STOPPING = 5,
+  TS_STATE_FAILED = 6,
+};
+
+struct ts_kernel_hooks;
+
 /* A linear memory. Its bytes never move; growth happens in place. */
 struct wasm_memory {
   uint8_t *base;
@@ -153,6 +241,14 @@ struct wasm_site {
   uint32_t code_and_offset; /* code << 27 | byte offset in the .wasm */
 };
 
+/* A function whose body was copied to where it was called from. */
+struct wasm_inlined {
+  uint32_t pc; /* of a site in the copy; entries of one pc lead from the innermost function outwards */
+  uint32_t func_index; /* function that the code was written in */
+  uint32_t call_offset; /* byte offset in the .wasm of the call that the copy replaced, in the next function outwards */
+  const char *name; /* null without names */
+};
+
 /* A linked module. */
 struct wasm_module {
   uint32_t abi_version;
@@ -169,6 +265,8 @@ struct wasm_module {
   uint32_t stack_limit; /* lowest allowed SP of compiled code */
   struct wasm_memory *const *memories; /* in index order, imported ones included */
   uint32_t memory_count;
+  const struct wasm_inlined *inlined; /* sorted by pc */
+  uint32_t inlined_count;
 };
 
 /* One frame of a Wasm backtrace. */
@@ -237,11 +335,133 @@ struct ts_grant {
   uint8_t owner; /* index of the module that gave it */
   uint8_t rights; /* GrantRight, or-ed */
   uint8_t flags; /* for the kernel */
-  void *used_by; /* ts_current_frame of the last translation: who breaks if the window goes */
-  uint32_t expires_low; /* for the kernel: CPU cycles, 64 bits; 0: no deadline */
+  uint32_t used_by; /* ts_current_frame of the last translation: who breaks if the window goes */
+  uint32_t expires_low; /* for the kernel: microseconds since the start, 64 bits; 0: no deadline */
   uint32_t expires_high;
   uint8_t parent; /* for the kernel: index of the grant it was made from, plus 1; 0: none */
-  uint8_t reserved[3];
+  uint8_t child; /* for the kernel: likewise, the newest grant made from it */
+  uint8_t sibling; /* for the kernel: likewise, the next grant of the same parent; of a free entry: the next free one */
+  uint8_t generation; /* for the kernel: of the entry's last grant */
+};
+
+/* A scalar of a record that has a range. Unrestricted fields have no entry. */
+struct ts_field {
+  uint16_t offset; /* bytes from the start of the record */
+  uint8_t kind; /* ScalarKind; 64-bit integers and f64 compare through 32-bit bounds */
+  uint8_t count; /* elements, from offset on; 0 counts as 1 */
+  uint32_t min; /* lowest allowed value as i32, u32 or f32 bits by kind */
+  uint32_t max; /* highest allowed value, inclusive; NaN is never in range */
+};
+
+/* What a payload must be. */
+struct ts_type {
+  uint8_t kind; /* PayloadKind */
+  uint8_t field_count;
+  uint16_t element_bytes; /* of a record, or of one element of an array (elements are records) */
+  uint32_t min_bytes;
+  uint32_t max_bytes;
+  const struct ts_field *fields; /* of the record or of each element */
+};
+
+/* What a service promises and asks for. */
+struct ts_contract {
+  const struct ts_type *request; /* null: no payload allowed */
+  const struct ts_type *response; /* of 2.xx responses; null: no payload. Error responses may carry text up to 64 bytes */
+  uint32_t deadline_cycles; /* CPU cycles that one invocation may take, nested calls included; never 0 */
+  uint16_t rate_per_second; /* calls a second in the long run; 0: unlimited */
+  uint16_t burst; /* calls at once */
+  const char *const *callers; /* names of the modules that may call; null: all that require it */
+  uint16_t caller_count;
+  uint16_t reserved;
+};
+
+/* One method of one path that a module provides. */
+struct ts_service {
+  const char *path; /* pattern without leading slash, e.g. "log/{id}"; a segment in braces matches any one segment */
+  uint32_t handler; /* code address; (payload, payload bytes, response, response capacity) -> result word */
+  const struct ts_contract *contract;
+  const char *attributes; /* link-format attributes (RFC 6690) after the path, e.g. ";rt=\"temperature\";obs"; "" if none */
+  uint8_t method; /* Method */
+  uint8_t observable; /* 1: can be observed (GET only) */
+  uint16_t reserved;
+};
+
+/* A right to call, bound to a service at the first call. */
+struct ts_requirement {
+  const char *path; /* as in ts_service without braces; a last segment "*" covers everything below */
+  uint8_t methods; /* bit 1 << Method; thingspire.call uses the lowest one: entries for it have one method */
+  uint8_t host; /* 0: this device; others are routed (remote IMC) */
+  uint16_t deadline_ms; /* longest time the caller waits for a remote answer; 0: default */
+};
+
+/* A module as the build describes it; read-only. */
+struct ts_module_info {
+  uint32_t os_abi_version; /* OS_ABI_VERSION */
+  const struct wasm_module *wasm; /* null for modules written in C */
+  const char *name;
+  const char *version;
+  uint8_t priority; /* 0 lowest to 3 highest */
+  uint8_t restart; /* RestartPolicy */
+  uint16_t max_restarts; /* in one hour, then Failed; 0: no limit */
+  uint32_t backoff_ms; /* before the first restart; doubles up to 64 times that, resets after a minute without fault */
+  uint32_t stack_bottom; /* own stack, 16-aligned; wasm->stack_limit lies 512 bytes above */
+  uint32_t stack_top;
+  uint32_t data_start; /* initialised RAM: copied from data_load at each start; word-aligned */
+  uint32_t data_load; /* word-aligned source in read-only memory (byte-addressable) */
+  uint32_t data_bytes;
+  uint32_t bss_start; /* zeroed at each start */
+  uint32_t bss_bytes;
+  const struct ts_service *services;
+  uint16_t service_count;
+  uint16_t requirement_count;
+  const struct ts_requirement *requirements;
+  uint32_t start_deadline_cycles; /* for $init, _initialize and on_start, each */
+  uint32_t event_deadline_cycles; /* for each on_timer and on_notify */
+  uint32_t on_start; /* code address of the export, 0 if there is none: () -> () */
+  uint32_t on_timer; /* (timer id) -> () */
+  uint32_t on_notify; /* (subscription, result word) -> () */
+  const uint8_t *manifest; /* CBOR of the manifest entry, as in the custom section "things" */
+  uint32_t manifest_bytes;
+  struct wasm_memory *memory; /* memory 0, null if there is none */
+  uint32_t memory_dirty; /* reserved, 0 */
+};
+
+/* A place for an installed module. */
+struct ts_slot {
+  const char *name;
+  uint32_t code_base; /* instruction address of the slot’s pages, 64 KiB-aligned */
+  uint32_t rodata_base; /* data address of the same pages, 64 KiB-aligned */
+  uint32_t pages; /* 64 KiB pages of each bank */
+  uint32_t flash_a; /* flash offset of bank A, 64 KiB-aligned */
+  uint32_t flash_b;
+  uint32_t ram_base; /* data, tables, memory and stack of the module */
+  uint32_t ram_bytes;
+};
+
+/* What the image starts with. */
+struct ts_boot_table {
+  const struct ts_kernel_hooks *kernel; /* symbol ts_kernel_hooks: only images that name it contain the kernel */
+  uint32_t count; /* modules of the image; "sys" and "dev" are the kernel's own and not among them */
+  const struct ts_module_info *const *modules;
+  uint32_t slot_count;
+  const struct ts_slot *slots;
+  const uint8_t *public_key; /* 32 bytes, Ed25519, of who may sign packages; null: nothing can be installed */
+  uint32_t journal_flash; /* flash offset of two 4 KiB sectors for the slot journal; 0: no slots */
+  uint32_t base_id; /* identity of the addresses that packages are linked against; a package with another one is refused */
+};
+
+/* Header of a linked package, at the start of a bank. */
+struct ts_package {
+  uint32_t magic; /* 0x31505354, "TSP1" */
+  uint32_t os_abi_version;
+  uint32_t wasm_abi_version;
+  uint32_t total_bytes; /* header and contents, without the signature envelope */
+  const struct ts_module_info *info; /* in the slot’s rodata window */
+  uint32_t slot_code_base; /* must equal the slot’s */
+  uint32_t slot_ram_base; /* must equal the slot’s */
+  uint32_t ram_bytes; /* RAM it needs; must fit the slot’s */
+  uint32_t base_id; /* must equal the boot table’s */
+  uint32_t version; /* of the module: major << 20 | minor << 10 | patch */
 };
 
 #if UINTPTR_MAX == 0xffffffffu
@@ -278,6 +498,12 @@ _Static_assert(offsetof(struct wasm_site, pc) == 0, "wasm_site.pc");
 _Static_assert(offsetof(struct wasm_site, code_and_offset) == 4, "wasm_site.code_and_offset");
 _Static_assert(sizeof(struct wasm_site) == 8, "sizeof wasm_site");
 
+_Static_assert(offsetof(struct wasm_inlined, pc) == 0, "wasm_inlined.pc");
+_Static_assert(offsetof(struct wasm_inlined, func_index) == 4, "wasm_inlined.func_index");
+_Static_assert(offsetof(struct wasm_inlined, call_offset) == 8, "wasm_inlined.call_offset");
+_Static_assert(offsetof(struct wasm_inlined, name) == 12, "wasm_inlined.name");
+_Static_assert(sizeof(struct wasm_inlined) == 16, "sizeof wasm_inlined");
+
 _Static_assert(offsetof(struct wasm_module, abi_version) == 0, "wasm_module.abi_version");
 _Static_assert(offsetof(struct wasm_module, name) == 4, "wasm_module.name");
 _Static_assert(offsetof(struct wasm_module, init) == 8, "wasm_module.init");
@@ -292,7 +518,9 @@ _Static_assert(offsetof(struct wasm_module, func_names) == 40, "wasm_module.func
 _Static_assert(offsetof(struct wasm_module, stack_limit) == 44, "wasm_module.stack_limit");
 _Static_assert(offsetof(struct wasm_module, memories) == 48, "wasm_module.memories");
 _Static_assert(offsetof(struct wasm_module, memory_count) == 52, "wasm_module.memory_count");
-_Static_assert(sizeof(struct wasm_module) == 56, "sizeof wasm_module");
+_Static_assert(offsetof(struct wasm_module, inlined) == 56, "wasm_module.inlined");
+_Static_assert(offsetof(struct wasm_module, inlined_count) == 60, "wasm_module.inlined_count");
+_Static_assert(sizeof(struct wasm_module) == 64, "sizeof wasm_module");
 
 _Static_assert(offsetof(struct wasm_frame, pc) == 0, "wasm_frame.pc");
 _Static_assert(offsetof(struct wasm_frame, func_index) == 4, "wasm_frame.func_index");
@@ -352,8 +580,112 @@ _Static_assert(offsetof(struct ts_grant, used_by) == 16, "ts_grant.used_by");
 _Static_assert(offsetof(struct ts_grant, expires_low) == 20, "ts_grant.expires_low");
 _Static_assert(offsetof(struct ts_grant, expires_high) == 24, "ts_grant.expires_high");
 _Static_assert(offsetof(struct ts_grant, parent) == 28, "ts_grant.parent");
-_Static_assert(offsetof(struct ts_grant, reserved) == 29, "ts_grant.reserved");
+_Static_assert(offsetof(struct ts_grant, child) == 29, "ts_grant.child");
+_Static_assert(offsetof(struct ts_grant, sibling) == 30, "ts_grant.sibling");
+_Static_assert(offsetof(struct ts_grant, generation) == 31, "ts_grant.generation");
 _Static_assert(sizeof(struct ts_grant) == 32, "sizeof ts_grant");
+
+_Static_assert(offsetof(struct ts_field, offset) == 0, "ts_field.offset");
+_Static_assert(offsetof(struct ts_field, kind) == 2, "ts_field.kind");
+_Static_assert(offsetof(struct ts_field, count) == 3, "ts_field.count");
+_Static_assert(offsetof(struct ts_field, min) == 4, "ts_field.min");
+_Static_assert(offsetof(struct ts_field, max) == 8, "ts_field.max");
+_Static_assert(sizeof(struct ts_field) == 12, "sizeof ts_field");
+
+_Static_assert(offsetof(struct ts_type, kind) == 0, "ts_type.kind");
+_Static_assert(offsetof(struct ts_type, field_count) == 1, "ts_type.field_count");
+_Static_assert(offsetof(struct ts_type, element_bytes) == 2, "ts_type.element_bytes");
+_Static_assert(offsetof(struct ts_type, min_bytes) == 4, "ts_type.min_bytes");
+_Static_assert(offsetof(struct ts_type, max_bytes) == 8, "ts_type.max_bytes");
+_Static_assert(offsetof(struct ts_type, fields) == 12, "ts_type.fields");
+_Static_assert(sizeof(struct ts_type) == 16, "sizeof ts_type");
+
+_Static_assert(offsetof(struct ts_contract, request) == 0, "ts_contract.request");
+_Static_assert(offsetof(struct ts_contract, response) == 4, "ts_contract.response");
+_Static_assert(offsetof(struct ts_contract, deadline_cycles) == 8, "ts_contract.deadline_cycles");
+_Static_assert(offsetof(struct ts_contract, rate_per_second) == 12, "ts_contract.rate_per_second");
+_Static_assert(offsetof(struct ts_contract, burst) == 14, "ts_contract.burst");
+_Static_assert(offsetof(struct ts_contract, callers) == 16, "ts_contract.callers");
+_Static_assert(offsetof(struct ts_contract, caller_count) == 20, "ts_contract.caller_count");
+_Static_assert(offsetof(struct ts_contract, reserved) == 22, "ts_contract.reserved");
+_Static_assert(sizeof(struct ts_contract) == 24, "sizeof ts_contract");
+
+_Static_assert(offsetof(struct ts_service, path) == 0, "ts_service.path");
+_Static_assert(offsetof(struct ts_service, handler) == 4, "ts_service.handler");
+_Static_assert(offsetof(struct ts_service, contract) == 8, "ts_service.contract");
+_Static_assert(offsetof(struct ts_service, attributes) == 12, "ts_service.attributes");
+_Static_assert(offsetof(struct ts_service, method) == 16, "ts_service.method");
+_Static_assert(offsetof(struct ts_service, observable) == 17, "ts_service.observable");
+_Static_assert(offsetof(struct ts_service, reserved) == 18, "ts_service.reserved");
+_Static_assert(sizeof(struct ts_service) == 20, "sizeof ts_service");
+
+_Static_assert(offsetof(struct ts_requirement, path) == 0, "ts_requirement.path");
+_Static_assert(offsetof(struct ts_requirement, methods) == 4, "ts_requirement.methods");
+_Static_assert(offsetof(struct ts_requirement, host) == 5, "ts_requirement.host");
+_Static_assert(offsetof(struct ts_requirement, deadline_ms) == 6, "ts_requirement.deadline_ms");
+_Static_assert(sizeof(struct ts_requirement) == 8, "sizeof ts_requirement");
+
+_Static_assert(offsetof(struct ts_module_info, os_abi_version) == 0, "ts_module_info.os_abi_version");
+_Static_assert(offsetof(struct ts_module_info, wasm) == 4, "ts_module_info.wasm");
+_Static_assert(offsetof(struct ts_module_info, name) == 8, "ts_module_info.name");
+_Static_assert(offsetof(struct ts_module_info, version) == 12, "ts_module_info.version");
+_Static_assert(offsetof(struct ts_module_info, priority) == 16, "ts_module_info.priority");
+_Static_assert(offsetof(struct ts_module_info, restart) == 17, "ts_module_info.restart");
+_Static_assert(offsetof(struct ts_module_info, max_restarts) == 18, "ts_module_info.max_restarts");
+_Static_assert(offsetof(struct ts_module_info, backoff_ms) == 20, "ts_module_info.backoff_ms");
+_Static_assert(offsetof(struct ts_module_info, stack_bottom) == 24, "ts_module_info.stack_bottom");
+_Static_assert(offsetof(struct ts_module_info, stack_top) == 28, "ts_module_info.stack_top");
+_Static_assert(offsetof(struct ts_module_info, data_start) == 32, "ts_module_info.data_start");
+_Static_assert(offsetof(struct ts_module_info, data_load) == 36, "ts_module_info.data_load");
+_Static_assert(offsetof(struct ts_module_info, data_bytes) == 40, "ts_module_info.data_bytes");
+_Static_assert(offsetof(struct ts_module_info, bss_start) == 44, "ts_module_info.bss_start");
+_Static_assert(offsetof(struct ts_module_info, bss_bytes) == 48, "ts_module_info.bss_bytes");
+_Static_assert(offsetof(struct ts_module_info, services) == 52, "ts_module_info.services");
+_Static_assert(offsetof(struct ts_module_info, service_count) == 56, "ts_module_info.service_count");
+_Static_assert(offsetof(struct ts_module_info, requirement_count) == 58, "ts_module_info.requirement_count");
+_Static_assert(offsetof(struct ts_module_info, requirements) == 60, "ts_module_info.requirements");
+_Static_assert(offsetof(struct ts_module_info, start_deadline_cycles) == 64, "ts_module_info.start_deadline_cycles");
+_Static_assert(offsetof(struct ts_module_info, event_deadline_cycles) == 68, "ts_module_info.event_deadline_cycles");
+_Static_assert(offsetof(struct ts_module_info, on_start) == 72, "ts_module_info.on_start");
+_Static_assert(offsetof(struct ts_module_info, on_timer) == 76, "ts_module_info.on_timer");
+_Static_assert(offsetof(struct ts_module_info, on_notify) == 80, "ts_module_info.on_notify");
+_Static_assert(offsetof(struct ts_module_info, manifest) == 84, "ts_module_info.manifest");
+_Static_assert(offsetof(struct ts_module_info, manifest_bytes) == 88, "ts_module_info.manifest_bytes");
+_Static_assert(offsetof(struct ts_module_info, memory) == 92, "ts_module_info.memory");
+_Static_assert(offsetof(struct ts_module_info, memory_dirty) == 96, "ts_module_info.memory_dirty");
+_Static_assert(sizeof(struct ts_module_info) == 100, "sizeof ts_module_info");
+
+_Static_assert(offsetof(struct ts_slot, name) == 0, "ts_slot.name");
+_Static_assert(offsetof(struct ts_slot, code_base) == 4, "ts_slot.code_base");
+_Static_assert(offsetof(struct ts_slot, rodata_base) == 8, "ts_slot.rodata_base");
+_Static_assert(offsetof(struct ts_slot, pages) == 12, "ts_slot.pages");
+_Static_assert(offsetof(struct ts_slot, flash_a) == 16, "ts_slot.flash_a");
+_Static_assert(offsetof(struct ts_slot, flash_b) == 20, "ts_slot.flash_b");
+_Static_assert(offsetof(struct ts_slot, ram_base) == 24, "ts_slot.ram_base");
+_Static_assert(offsetof(struct ts_slot, ram_bytes) == 28, "ts_slot.ram_bytes");
+_Static_assert(sizeof(struct ts_slot) == 32, "sizeof ts_slot");
+
+_Static_assert(offsetof(struct ts_boot_table, kernel) == 0, "ts_boot_table.kernel");
+_Static_assert(offsetof(struct ts_boot_table, count) == 4, "ts_boot_table.count");
+_Static_assert(offsetof(struct ts_boot_table, modules) == 8, "ts_boot_table.modules");
+_Static_assert(offsetof(struct ts_boot_table, slot_count) == 12, "ts_boot_table.slot_count");
+_Static_assert(offsetof(struct ts_boot_table, slots) == 16, "ts_boot_table.slots");
+_Static_assert(offsetof(struct ts_boot_table, public_key) == 20, "ts_boot_table.public_key");
+_Static_assert(offsetof(struct ts_boot_table, journal_flash) == 24, "ts_boot_table.journal_flash");
+_Static_assert(offsetof(struct ts_boot_table, base_id) == 28, "ts_boot_table.base_id");
+_Static_assert(sizeof(struct ts_boot_table) == 32, "sizeof ts_boot_table");
+
+_Static_assert(offsetof(struct ts_package, magic) == 0, "ts_package.magic");
+_Static_assert(offsetof(struct ts_package, os_abi_version) == 4, "ts_package.os_abi_version");
+_Static_assert(offsetof(struct ts_package, wasm_abi_version) == 8, "ts_package.wasm_abi_version");
+_Static_assert(offsetof(struct ts_package, total_bytes) == 12, "ts_package.total_bytes");
+_Static_assert(offsetof(struct ts_package, info) == 16, "ts_package.info");
+_Static_assert(offsetof(struct ts_package, slot_code_base) == 20, "ts_package.slot_code_base");
+_Static_assert(offsetof(struct ts_package, slot_ram_base) == 24, "ts_package.slot_ram_base");
+_Static_assert(offsetof(struct ts_package, ram_bytes) == 28, "ts_package.ram_bytes");
+_Static_assert(offsetof(struct ts_package, base_id) == 32, "ts_package.base_id");
+_Static_assert(offsetof(struct ts_package, version) == 36, "ts_package.version");
+_Static_assert(sizeof(struct ts_package) == 40, "sizeof ts_package");
 
 #endif
 #endif

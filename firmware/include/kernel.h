@@ -1,0 +1,220 @@
+/* The kernel's state and the functions its parts give each other: modules, chains of invocations, services, grants,
+ * events. For firmware/core and firmware/drivers; includes the generated ABI, knows no register address.
+ *
+ * A module is a monitor with a stack of its own. A chain is an event and the calls made from it; chains preempt each
+ * other by priority under the stack resource policy, so that a preempting chain never meets a busy module. All state
+ * here is changed with interrupts masked (ts_lock) unless said otherwise; code that runs unmasked may end at any
+ * instruction. See docs/kernel.md. */
+#ifndef KERNEL_H
+#define KERNEL_H
+
+#include "runtime.h"
+
+#define TS_FRAME_SAVED_SP 0
+#define TS_FRAME_SIZE 48
+
+#ifndef __ASSEMBLER__
+
+/* Native modules: both have index, services, stack and deadlines as others have; their handlers take native pointers. */
+enum { TS_SYS = 0, TS_DEV = 1 };
+
+/* Levels of the scheduler: priority + 1; level 0 is the base chain (idle, boot, the mailbox). */
+enum { TS_LEVELS = TS_MAX_PRIORITY + 2, TS_BASE_LEVEL = 0, TS_TOP_LEVEL = TS_MAX_PRIORITY + 1 };
+
+typedef uint32_t (*ts_handler)(uint32_t payload, uint32_t bytes, uint32_t response, uint32_t capacity);
+
+/** A running invocation; at the top of what it uses of its module's stack. */
+struct ts_frame {
+    uint32_t saved_sp; /* in ts_enter, on the caller's stack: where every invocation ends */
+    struct ts_frame *caller; /* in the same chain; null: the chain's first */
+    struct ts_module *module;
+    uint32_t serial; /* never 0; ts_current_frame while it is the innermost running one */
+    uint32_t deadline; /* on the chain's CPU clock */
+    const struct ts_service *service; /* null for events, starts and requests of the host */
+    const char *uri; /* of the request, without leading slash; path parameters and query are read from here */
+    uint16_t uri_bytes;
+    uint16_t result_limit; /* response capacity, or the contract's limit if that is less */
+    uint8_t depth; /* 1: the chain's first */
+    uint8_t ceiling; /* to restore when it ends */
+    uint8_t doomed; /* ends as killed as soon as control would come back to it */
+    uint8_t caller_index; /* module that called; TS_SYS for events */
+    uint8_t grants[2]; /* call grants: index + 1, 0: none */
+    uint16_t reserved;
+    uint32_t response; /* native address */
+    uint32_t padding;
+};
+_Static_assert(sizeof(struct ts_frame) == TS_FRAME_SIZE, "ts_frame keeps stacks 16-aligned");
+_Static_assert(offsetof(struct ts_frame, saved_sp) == TS_FRAME_SAVED_SP, "saved_sp");
+
+/* Why a module has something to do; bits of ts_module.events. */
+enum {
+    TS_EVENT_START = 1, /* restore the RAM image, $init, _initialize, on_start */
+    TS_EVENT_TIMER = 2,
+    TS_EVENT_NOTIFY = 4,
+    TS_EVENT_JOB = 8, /* native modules: ts_module.job */
+};
+
+struct ts_timer {
+    uint32_t due_low, due_high; /* microseconds since the start; both 0: off */
+    uint32_t period_ms;
+};
+
+/** What is kept of a module's last fault until it is reported. Its stack below `sp` is untouched until it starts again. */
+struct ts_fault {
+    uint8_t reason; /* StopReason; STOP_RETURNED: none */
+    uint8_t trap_code;
+    uint8_t cause;
+    uint8_t reported;
+    uint32_t pc, sp, return_address, vaddr;
+    uint32_t time_low, time_high; /* microseconds since the start */
+};
+
+struct ts_module {
+    const struct ts_module_info *info; /* null: no module */
+    uint32_t sp; /* where its next invocation begins: stack top, or below what it has on the stack while it calls */
+    uint8_t index;
+    uint8_t state; /* ModuleState */
+    uint8_t level;
+    uint8_t ceiling; /* highest level that can reach it, at least its own */
+    uint8_t depth; /* its live invocations, all in one chain */
+    uint8_t events;
+    uint8_t timers_due; /* bit per timer */
+    uint8_t backoff; /* doublings */
+    uint16_t restarts; /* since first_restart */
+    uint16_t fault_count;
+    uint32_t first_restart; /* of the hour in which restarts are counted, in seconds since the start */
+    void (*job)(void); /* of a native module; runs for TS_EVENT_JOB */
+    struct ts_timer timers[TS_MODULE_TIMERS + 1]; /* the last one starts the module again */
+    struct ts_fault fault;
+    uint8_t bindings[TS_MAX_REQUIREMENTS]; /* index + 1 in ts_routes of each requirement, 0: not yet bound */
+};
+_Static_assert(sizeof(struct ts_module) <= 512, "kernel RAM of a module");
+
+/** A service that has been called. */
+struct ts_route {
+    const struct ts_service *service; /* null: free */
+    uint8_t provider;
+    uint8_t reserved;
+    uint16_t callers; /* bit per module index that the contract allows */
+    uint32_t rate_low, rate_high; /* 1/256 microseconds since the start: when its bucket is full again */
+};
+enum { TS_MAX_ROUTES = 40 };
+
+struct ts_subscription {
+    const struct ts_service *service; /* null: free */
+    uint32_t buffer; /* address in the subscriber's memory */
+    uint16_t capacity;
+    uint8_t subscriber;
+    uint8_t provider;
+    uint8_t pending;
+    uint8_t uri_bytes;
+    uint8_t gone; /* the provider went away: the next notification says so and ends it */
+    uint8_t reserved;
+    char uri[TS_MAX_OBSERVED_URI];
+};
+
+/** Full state of a preempted chain. */
+struct ts_context {
+    struct exception_frame registers;
+    uint32_t extra[24]; /* f0-f15, FCR, FSR, BR, MISC0, MISC1, SCOMPARE1, ACCLO, ACCHI */
+    uint32_t arguments[TS_ARGUMENT_WORDS]; /* of __wasm_argbuf, which all modules share */
+    struct ts_frame *frame;
+    uint32_t clock; /* its CPU clock when it was preempted */
+    uint8_t ceiling;
+};
+
+struct ts_kernel {
+    struct ts_frame *frame; /* innermost running invocation, null: none */
+    uint32_t clock_offset; /* CCOUNT minus the running chain's CPU clock */
+    uint32_t serial; /* of the last invocation */
+    uint8_t ceiling; /* only events above this level start now */
+    uint8_t level; /* of the running chain */
+    uint8_t ready; /* highest level with pending events, 0: none */
+    uint8_t preempted; /* contexts in use */
+    uint32_t epoch; /* counts changes of modules and services */
+    uint16_t pending[TS_LEVELS]; /* modules with events, by level */
+    uint8_t grant_head, grant_tail; /* free entries: index + 1 */
+};
+
+extern struct ts_kernel ts_kernel;
+extern struct ts_module ts_modules[TS_MAX_MODULES];
+extern struct ts_route ts_routes[TS_MAX_ROUTES];
+extern struct ts_subscription ts_subscriptions[TS_MAX_SUBSCRIPTIONS];
+extern struct ts_context ts_contexts[TS_LEVELS - 1];
+extern struct ts_grant ts_grants[TS_MAX_GRANTS];
+extern uint32_t ts_current_module; /* index */
+extern uint32_t ts_current_frame; /* serial */
+extern const struct ts_boot_table ts_boot_table __attribute__((weak));
+
+/* Masking. Short: the longest masked section is the longest delay of every deadline and event. */
+static inline uint32_t ts_lock(void)
+{
+    uint32_t ps;
+    __asm__ volatile("rsil %0, 3" : "=a"(ps) : : "memory");
+    return ps;
+}
+static inline void ts_unlock(uint32_t ps) { __asm__ volatile("wsr %0, ps\n\trsync" : : "a"(ps) : "memory"); }
+
+static inline uint32_t ts_result(uint32_t code, uint32_t length) { return code << TS_RESULT_CODE_SHIFT | length; }
+
+/* Native modules. The kernel's own "sys" has a weak info with /.well-known/core alone; the module manager's is strong.
+ * "dev" is there when somebody defines it. Path patterns, contracts and attributes as in things.json. */
+extern const struct ts_module_info ts_sys_info;
+extern const struct ts_module_info ts_dev_info __attribute__((weak));
+/** Handler of GET /.well-known/core. */
+uint32_t ts_core_handler(uint32_t payload, uint32_t bytes, uint32_t response, uint32_t capacity);
+
+/* For handlers of native modules: of the request being handled. Run unmasked. */
+/** Text of the index-th brace of the path; its length, or -1. Cut at `capacity`. */
+int32_t ts_path_parameter(uint32_t index, char *buffer, uint32_t capacity);
+/** Value of a query parameter; its length, or -1. Cut at `capacity`. */
+int32_t ts_query_parameter(const char *key, uint32_t key_bytes, char *buffer, uint32_t capacity);
+/** Index of the module that called. */
+uint32_t ts_caller_module(void);
+/** A request from native code, with native pointers; method is a Method, uri without leading slash. */
+uint32_t ts_native_request(uint32_t method, const char *uri, uint32_t uri_bytes, const void *payload, uint32_t bytes,
+                           void *response, uint32_t capacity);
+/** Microseconds of CPU time until the deadline of the running invocation. */
+uint32_t ts_time_left(void);
+/** A service of module `provider` has changed: gives the number of its observers. Callable from interrupts. */
+uint32_t ts_changed(uint32_t provider, const char *path, uint32_t path_bytes);
+/** Has `job` of a native module run as an event at its level, with its event deadline. Callable from interrupts. */
+void ts_post_job(uint32_t module, void (*job)(void));
+/** A device interrupt of level 1 that is no timer: mask of the CPU interrupts pending and enabled. Weak and empty. */
+void ts_device_interrupt(uint32_t pending);
+/** Ends the running invocation as if it had trapped: a driver that finds itself in an impossible state. */
+_Noreturn void ts_abandon(uint32_t reason);
+
+/* Modules; unmasked unless said otherwise. All give 0 or an error code (CoAP). */
+/** Takes a module in as Stopped; its index, or -1 if its ABI is another, its name is taken or there is no room. */
+int32_t ts_module_add(const struct ts_module_info *info);
+/** Starts it: an event at its own level; its state says how that went. */
+uint32_t ts_module_start(uint32_t index);
+/** Ends its running invocations, drops its timers, subscriptions and grants. TS_STATE_STOPPING until control has come
+ * back from its outer invocations, then TS_STATE_STOPPED. */
+uint32_t ts_module_stop(uint32_t index);
+/** Forgets a stopped module: its routes are gone for everybody. TS_CONFLICT if it is not stopped. */
+uint32_t ts_module_remove(uint32_t index);
+/** Index of the module of that name, or -1. */
+int32_t ts_module_find(const char *name, uint32_t bytes);
+
+/* Parts of the kernel. */
+void ts_boot(void);
+/* chain.c */
+void ts_arm_deadline(void);
+_Noreturn void ts_chain_begin(struct ts_module *module);
+/* arch/xtensa/chain.S */
+uint64_t ts_enter(struct ts_frame *frame, uint32_t handler, uint32_t a, uint32_t b, uint32_t c, uint32_t d);
+extern const char ts_return_target[];
+void ts_save_extra(uint32_t *extra);
+_Noreturn void ts_resume(struct ts_context *context);
+/* scheduler.c */
+/** Masked. */
+void ts_post(struct ts_module *module, uint32_t event);
+/* grant.c; masked */
+uint32_t ts_grant_make(uint32_t owner, uint32_t holder, uint32_t base, uint32_t length, uint32_t rights, uint32_t parent);
+void ts_grant_end(uint32_t index);
+void ts_grants_drop(uint32_t module);
+
+#endif
+#endif
