@@ -44,6 +44,11 @@ export const enum Pseudo {
   Loop,
   /** End of its body: successor 0 is the header, 1 the exit. Ends its block. */
   LoopEnd,
+  /**
+   * [pointer, address, limit, base]: pointer = address + base if address <u limit, else what rt_window gives for `imm`
+   * bytes with the rights `imm2`; a check of its own.
+   */
+  WindowAddress,
 }
 
 export const NO_CLOBBERS: readonly PReg[] = [];
@@ -118,40 +123,26 @@ export class MachFunction {
   }
 }
 
-export const use = (vreg: VReg): Operand => ({
-  vreg,
-  kind: OperandKind.Use,
-  pos: OperandPos.Early,
-  constraint: ConstraintKind.Reg,
-  fixed: -1,
-});
-export const lateUse = (vreg: VReg): Operand => ({
-  vreg,
-  kind: OperandKind.Use,
-  pos: OperandPos.Late,
-  constraint: ConstraintKind.Reg,
-  fixed: -1,
-});
+/** Virtual register numbers begin anew with each function, so that unconstrained operands can be shared for good. */
+function shared(kind: OperandKind, pos: OperandPos): (vreg: VReg) => Operand {
+  const made: Operand[] = [];
+  return (vreg) => {
+    while (made.length <= vreg) {
+      made.push({ vreg: made.length, kind, pos, constraint: ConstraintKind.Reg, fixed: -1 });
+    }
+    return made[vreg]!;
+  };
+}
+export const use = shared(OperandKind.Use, OperandPos.Early);
+export const lateUse = shared(OperandKind.Use, OperandPos.Late);
+export const def = shared(OperandKind.Def, OperandPos.Late);
+export const earlyDef = shared(OperandKind.Def, OperandPos.Early);
 export const fixedUse = (vreg: VReg, fixed: PReg): Operand => ({
   vreg,
   kind: OperandKind.Use,
   pos: OperandPos.Early,
   constraint: ConstraintKind.Fixed,
   fixed,
-});
-export const def = (vreg: VReg): Operand => ({
-  vreg,
-  kind: OperandKind.Def,
-  pos: OperandPos.Late,
-  constraint: ConstraintKind.Reg,
-  fixed: -1,
-});
-export const earlyDef = (vreg: VReg): Operand => ({
-  vreg,
-  kind: OperandKind.Def,
-  pos: OperandPos.Early,
-  constraint: ConstraintKind.Reg,
-  fixed: -1,
 });
 export const fixedDef = (vreg: VReg, fixed: PReg): Operand => ({
   vreg,
