@@ -447,6 +447,7 @@ struct ts_boot_table {
   const struct ts_slot *slots;
   const uint8_t *public_key; /* 32 bytes, Ed25519, of who may sign packages; null: nothing can be installed */
   uint32_t journal_flash; /* flash offset of two 4 KiB sectors for the slot journal; 0: no slots */
+  const struct ts_module_info *sys; /* ts_sys_slots_info in images with slots: only they contain the installer */
   uint32_t base_id; /* identity of the addresses that packages are linked against; a package with another one is refused */
 };
 
@@ -672,8 +673,9 @@ _Static_assert(offsetof(struct ts_boot_table, slot_count) == 12, "ts_boot_table.
 _Static_assert(offsetof(struct ts_boot_table, slots) == 16, "ts_boot_table.slots");
 _Static_assert(offsetof(struct ts_boot_table, public_key) == 20, "ts_boot_table.public_key");
 _Static_assert(offsetof(struct ts_boot_table, journal_flash) == 24, "ts_boot_table.journal_flash");
-_Static_assert(offsetof(struct ts_boot_table, base_id) == 28, "ts_boot_table.base_id");
-_Static_assert(sizeof(struct ts_boot_table) == 32, "sizeof ts_boot_table");
+_Static_assert(offsetof(struct ts_boot_table, sys) == 28, "ts_boot_table.sys");
+_Static_assert(offsetof(struct ts_boot_table, base_id) == 32, "ts_boot_table.base_id");
+_Static_assert(sizeof(struct ts_boot_table) == 36, "sizeof ts_boot_table");
 
 _Static_assert(offsetof(struct ts_package, magic) == 0, "ts_package.magic");
 _Static_assert(offsetof(struct ts_package, os_abi_version) == 4, "ts_package.os_abi_version");
