@@ -3,10 +3,13 @@
 import { FLASH_PAGE_BYTES } from '../compiler/abi/boards.js';
 import type { AddressRange, BoardDescription } from '../compiler/abi/boards.js';
 import { EXCEPTION_STACK_BYTES, LinkerSymbol, STACK_RESERVE_BYTES } from '../compiler/abi/linker-symbols.js';
-import { stackLimitSymbol } from '../compiler/abi/symbols.js';
+import { MODULE_RAM_SYMBOLS, stackLimitSymbol } from '../compiler/abi/symbols.js';
+import type { ModuleRam } from './linked.js';
 import { placeMemories } from './memories.js';
 import type { PlacedMemory } from './memories.js';
-import type { InputObject, InputSection, SectionKind } from './object.js';
+import type { InputObject, InputSection } from './object.js';
+import { inOrder, Pick, placeBss, placeModules, Placer, refersTo } from './placer.js';
+import type { LoadAddress, SizeOf } from './placer.js';
 import { alignUp, Region } from './regions.js';
 
 export type Placement = 'auto' | 'ram' | 'flash';
@@ -28,7 +31,8 @@ export const DEFAULT_STACK_BYTES = 16 * 1024;
 /** Constants up to this size stay in RAM even if a memory could grow into their place. */
 const SMALL_RODATA_BYTES = 16 * 1024;
 
-const NO_DESCRIPTION_BYTES = 4;
+/** The segment begins with a word of zeros: tools take a first byte of 0x50 for ESP-IDF's bootloader description. */
+export const NO_DESCRIPTION_BYTES = 4;
 
 export interface Layout {
   readonly addresses: ReadonlyMap<InputSection, number>;
@@ -38,49 +42,10 @@ export interface Layout {
   readonly symbols: ReadonlyMap<string, number>;
   readonly memories: readonly PlacedMemory[];
   readonly stack: AddressRange | null;
-}
-
-/** Effective size of a section, veneers included. */
-export type SizeOf = (section: InputSection) => number;
-
-/** Mutable state of one layout run. */
-class Placer {
-  readonly addresses = new Map<InputSection, number>();
-  readonly regionOf = new Map<InputSection, Region>();
-  readonly symbols = new Map<string, number>();
-  constructor(readonly sizeOf: SizeOf) {}
-
-  place(sections: readonly InputSection[], region: Region): void {
-    for (const section of sections) {
-      // Code sections must begin and end on words: IRAM is written in words.
-      const align = section.kind === 'code' ? Math.max(4, section.align) : section.align;
-      this.addresses.set(section, region.take(this.sizeOf(section), align));
-      this.regionOf.set(section, region);
-    }
-  }
-
-  total(sections: readonly InputSection[]): number {
-    let bytes = 0;
-    for (const section of sections) bytes = alignUp(bytes, Math.max(4, section.align)) + this.sizeOf(section);
-    return bytes;
-  }
-}
-
-class Pick {
-  constructor(private readonly sections: Iterable<InputSection>) {}
-  of(kind: SectionKind, origin?: 'runtime' | 'module'): InputSection[] {
-    const found: InputSection[] = [];
-    for (const section of this.sections)
-      if (section.kind === kind && (origin === undefined || section.object.origin === origin)) found.push(section);
-    return found;
-  }
-}
-
-/** Live sections in the order of the objects and of the file: the sorted tables of a module rely on it. */
-function inOrder(objects: readonly InputObject[], live: ReadonlySet<InputSection>): InputSection[] {
-  const ordered: InputSection[] = [];
-  for (const object of objects) for (const section of object.sections) if (live.has(section)) ordered.push(section);
-  return ordered;
+  /** Sections whose bytes wait elsewhere and are copied to their addresses at run time. */
+  readonly loadAddresses?: ReadonlyMap<InputSection, LoadAddress>;
+  /** RAM of each module that has its own. */
+  readonly modules?: readonly ModuleRam[];
 }
 
 /** Lays out a whole image on a board. Regions may overflow: the caller reports that with the bill. */
@@ -137,7 +102,6 @@ export function layoutBoard(
 
   dram.cursor = start;
   const loaded = new Region('DRAM (loaded)', start, board.dramLoadable.end);
-  // The segment begins with a word of zeros: tools take a first byte of 0x50 for ESP-IDF's bootloader description.
   loaded.take(NO_DESCRIPTION_BYTES, 4);
   placer.place(data, loaded);
   placeModules(placer, pick.of('modules'), loaded);
@@ -207,32 +171,12 @@ export function layoutSlot(
   return { addresses, regionOf, regions, symbols, memories, stack: null };
 }
 
-function refersTo(objects: readonly InputObject[], name: string): boolean {
-  return objects.some(({ symbols }) => symbols.some((symbol) => symbol.name === name));
-}
-
 /** Names the layout defines. */
 export function isLinkerDefined(name: string): boolean {
-  return FIXED_NAMES.has(name) || name.endsWith('$stack_limit') || /\$memory\d+\.capacity$/.test(name);
+  return FIXED_NAMES.has(name) || MODULE_NAMES.test(name);
 }
+const MODULE_NAMES = new RegExp(`\\$(stack_limit|memory\\d+\\.capacity|${MODULE_RAM_SYMBOLS.join('|')})$`);
 const FIXED_NAMES: ReadonlySet<string> = new Set(Object.values(LinkerSymbol));
-
-function placeBss(placer: Placer, bss: readonly InputSection[], region: Region): void {
-  region.cursor = alignUp(region.cursor, 4);
-  // The first section's alignment belongs before the start, so that the bounds are tight and word-aligned.
-  if (bss.length > 0) region.cursor = alignUp(region.cursor, Math.max(4, bss[0]!.align));
-  placer.symbols.set(LinkerSymbol.BssStart, region.cursor);
-  placer.place(bss, region);
-  region.cursor = alignUp(region.cursor, 4);
-  placer.symbols.set(LinkerSymbol.BssEnd, region.cursor);
-}
-
-function placeModules(placer: Placer, modules: readonly InputSection[], region: Region): void {
-  region.cursor = alignUp(region.cursor, 4);
-  placer.symbols.set(LinkerSymbol.ModulesStart, region.cursor);
-  placer.place(modules, region);
-  placer.symbols.set(LinkerSymbol.ModulesEnd, region.cursor);
-}
 
 function isGrowable(memories: readonly InputSection[]): boolean {
   return memories.some((section) => section.object.info?.memories.some((memory) => memory.growable) === true);

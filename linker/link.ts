@@ -6,13 +6,17 @@ import { LinkerSymbol, RuntimeSymbol } from '../compiler/abi/linker-symbols.js';
 import { DiagnosticError, InternalError } from '../compiler/diagnostics.js';
 import { doesNotFit } from './bill.js';
 import { romImageBytes } from './image/flash.js';
+import { layoutDevice } from './layout-device.js';
+import type { DevicePlan } from './layout-device.js';
 import { DEFAULT_STACK_BYTES, isLinkerDefined, layoutBoard, layoutSlot } from './layout.js';
-import type { Layout, Placement, SizeOf, SlotRegions } from './layout.js';
+import type { Layout, Placement, SlotRegions } from './layout.js';
 import type { LinkedImage, LinkedSection, LinkedSegment, LinkedSymbol, RegionUse } from './linked.js';
 import type { InputObject, InputSection } from './object.js';
+import type { SizeOf } from './placer.js';
 import { relocateSection } from './relocate.js';
 import type { RelocationContext } from './relocate.js';
 import { buildSegments } from './segments.js';
+import { slotsBottom } from './slots.js';
 import { checkImports, liveSections, resolveSymbols } from './symbols.js';
 import type { Definition, Resolution } from './symbols.js';
 import { planVeneers, VeneerPlan } from './veneers.js';
@@ -30,6 +34,8 @@ export interface LinkOptions {
   readonly entry?: string;
   /** More symbols to keep, e.g. all runtime functions in a base image that modules are added to later. */
   readonly keep?: readonly string[];
+  /** Stacks and RAM of modules, slots: an image of the device OS. */
+  readonly device?: DevicePlan;
   /** Keep every section. */
   readonly keepAll?: boolean;
 }
@@ -64,19 +70,25 @@ export function link(objects: readonly InputObject[], board: BoardDescription, o
     rodata: options.rodata ?? 'auto',
     growthLimit: options.growthLimit ?? null,
   };
-  const run = (sizeOf: SizeOf): Layout => layoutBoard(objects, live, board, layoutOptions, sizeOf);
+  const { device } = options;
+  const run = (sizeOf: SizeOf): Layout =>
+    device === undefined
+      ? layoutBoard(objects, live, board, layoutOptions, sizeOf)
+      : layoutDevice(objects, live, board, layoutOptions, device, sizeOf);
   const { layout, veneers } = layoutWithVeneers(run, live, resolution);
   const firstPage = Math.ceil((IMAGE_FLASH_OFFSET + romImageBytes(ramBytes(layout))) / FLASH_PAGE_BYTES);
   const dromPages = layout.symbols.get(LinkerSymbol.DromPageCount) ?? 0;
   const iromPages = layout.symbols.get(LinkerSymbol.IromPageCount) ?? 0;
-  const pages = new Map([
+  const values = new Map([
     [LinkerSymbol.DromFlashPage as string, firstPage],
     [LinkerSymbol.IromFlashPage as string, firstPage + dromPages],
   ]);
+  if (device !== undefined) values.set(LinkerSymbol.BaseId, baseIdentity(options.keep ?? [], resolution, layout));
   const flashBytes = (firstPage + dromPages + iromPages) * FLASH_PAGE_BYTES;
-  if (layout.regions.some((region) => region.overflow > 0) || flashBytes > board.flashBytes)
-    throw doesNotFit(layout, objects, live, board, flashBytes);
-  return finish(objects, live, board, resolution, layout, veneers, pages, entryName);
+  const flashRoom = slotsBottom(board, device?.slots ?? []).flash;
+  if (layout.regions.some((region) => region.overflow > 0) || flashBytes > flashRoom)
+    throw doesNotFit(layout, objects, live, { ...board, flashBytes: flashRoom }, flashBytes);
+  return finish(objects, live, board, resolution, layout, veneers, values, entryName);
 }
 
 /**
@@ -110,6 +122,23 @@ export function linkInto(
   const linked = finish(objects, live, base.board, resolution, layout, veneers, new Map(), null);
   const symbols = new Map([...base.symbols, ...linked.symbols]);
   return { ...linked, entry: base.entry, symbols, modules: [...base.modules, ...linked.modules], stack: base.stack };
+}
+
+/**
+ * Hash (FNV-1a) of the names and addresses of `names`: what a package linked against them must find unchanged.
+ */
+function baseIdentity(names: readonly string[], { globals }: Resolution, layout: Layout): number {
+  let hash = 0x811c9dc5;
+  const add = (text: string): void => {
+    for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+  };
+  for (const name of [...names].sort()) {
+    const definition = globals.get(name);
+    if (definition === undefined) continue;
+    const { section, value } = definition;
+    add(`${name}=${section === null ? value : layout.addresses.get(section)! + value};`);
+  }
+  return hash >>> 0;
 }
 
 function rootSections(
@@ -157,12 +186,12 @@ function finish(
   resolution: Resolution,
   layout: Layout,
   veneers: VeneerPlan,
-  pages: ReadonlyMap<string, number>,
+  values: ReadonlyMap<string, number>,
   entryName: string | null,
 ): LinkedImage {
   for (const [name, definition] of resolution.globals) {
     if (!definition.linkerDefined) continue;
-    const value = layout.symbols.get(name) ?? pages.get(name);
+    const value = layout.symbols.get(name) ?? values.get(name);
     if (value === undefined) throw new DiagnosticError('W401', `nothing defines "${name}"`);
     definition.value = value;
   }
@@ -189,9 +218,9 @@ function finish(
     });
   }
   sections.sort((a, b) => a.address - b.address || a.size - b.size);
-  const { symbols, symbolList } = collectSymbols(objects, live, resolution, layout, pages, addressOf);
+  const { symbols, symbolList } = collectSymbols(objects, live, resolution, layout, values, addressOf);
   const entry = entryName === null ? 0 : symbols.get(entryName)!.address;
-  const segments: LinkedSegment[] = buildSegments(live, bytesOf, layout, veneers, pages);
+  const segments: LinkedSegment[] = buildSegments(live, bytesOf, layout, veneers, values);
   return {
     board,
     entry,
@@ -213,6 +242,7 @@ function finish(
     modules: objects.flatMap(({ name, info }) => (info === null ? [] : [{ file: name, info }])),
     regions: layout.regions.map(({ name, base, size, used }): RegionUse => ({ name, base, size, used })),
     stack: layout.stack,
+    moduleRam: layout.modules ?? [],
     veneers: veneers.count,
   };
 }
@@ -222,7 +252,7 @@ function collectSymbols(
   live: ReadonlySet<InputSection>,
   resolution: Resolution,
   layout: Layout,
-  pages: ReadonlyMap<string, number>,
+  values: ReadonlyMap<string, number>,
   addressOf: (definition: Definition) => number,
 ): { symbols: Map<string, LinkedSymbol>; symbolList: LinkedSymbol[] } {
   const symbols = new Map<string, LinkedSymbol>();
@@ -234,7 +264,7 @@ function collectSymbols(
     symbols.set(name, symbol);
     symbolList.push(symbol);
   }
-  for (const [name, address] of [...layout.symbols, ...pages]) {
+  for (const [name, address] of [...layout.symbols, ...values]) {
     if (symbols.has(name)) continue;
     const symbol = { name, address, size: 0, type: 'none', binding: 'global', relative: false } as const;
     symbols.set(name, symbol);

@@ -17,6 +17,16 @@ export interface LinkedSegment {
   readonly writable: boolean;
   /** Flash-mapped: number of its first 64 KiB flash page; null: loaded into RAM. */
   readonly flashPage: number | null;
+  /** The kernel copies the bytes here from read-only memory, which holds them a second time: no loader has to. */
+  readonly copied?: boolean;
+}
+
+/** What a module of the device OS has for itself. */
+export interface ModuleRam {
+  readonly module: string;
+  /** Data, tables and memories. */
+  readonly ram: AddressRange;
+  readonly stack: AddressRange;
 }
 
 /** A section where it ended up. */
@@ -77,6 +87,8 @@ export interface LinkedImage {
   readonly modules: readonly LinkedModule[];
   readonly regions: readonly RegionUse[];
   readonly stack: AddressRange | null;
+  /** Modules with RAM of their own (images of the device OS). */
+  readonly moduleRam: readonly ModuleRam[];
   /** Calls that needed a veneer. */
   readonly veneers: number;
 }

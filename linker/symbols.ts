@@ -3,6 +3,7 @@
 import type { ObjectInfo } from '../compiler/abi/object-info.js';
 import { exportSymbol } from '../compiler/abi/symbols.js';
 import { externTypeMatches } from '../compiler/abi/extern-type.js';
+import { THINGSPIRE_MODULE, THINGSPIRE_SIGNATURES } from '../compiler/abi/os-imports.js';
 import { WASI_MODULE, WASI_SIGNATURES } from '../compiler/abi/wasi.js';
 import { DiagnosticError } from '../compiler/diagnostics.js';
 import type { InputObject, InputSection, InputSymbol, SymbolType } from './object.js';
@@ -182,10 +183,19 @@ interface Given {
   readonly type?: string;
 }
 
-/** The runtime's WASI functions are C: their signatures are known from the standard. */
+/** What the runtime's C functions are called for, by Wasm module: their signatures are known as data. */
+const HOST_INTERFACES: ReadonlyMap<
+  string,
+  { readonly owner: string; readonly signatures: ReadonlyMap<string, string> }
+> = new Map([
+  [WASI_MODULE, { owner: 'WASI preview 1', signatures: WASI_SIGNATURES }],
+  [THINGSPIRE_MODULE, { owner: 'the device OS', signatures: THINGSPIRE_SIGNATURES }],
+]);
+
 function hostFunction({ module, name }: ObjectInfo['imports'][number]): Given | undefined {
-  const signature = module === WASI_MODULE ? WASI_SIGNATURES.get(name) : undefined;
-  return signature === undefined ? undefined : { owner: 'WASI preview 1', kind: 'func', signature };
+  const host = HOST_INTERFACES.get(module);
+  const signature = host?.signatures.get(name);
+  return signature === undefined ? undefined : { owner: host!.owner, kind: 'func', signature };
 }
 
 /**

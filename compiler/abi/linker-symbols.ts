@@ -26,6 +26,8 @@ export const LinkerSymbol = {
   DromVaddr: '__drom_vaddr',
   DromFlashPage: '__drom_flash_page',
   DromPageCount: '__drom_page_count',
+  /** Hash of the addresses that packages are linked against; only in images with slots. */
+  BaseId: '__ts_base_id',
 } as const;
 
 /** Stack below `<mod>$stack_limit` for runtime functions written in C, in bytes. */

@@ -49,6 +49,18 @@ export const elemSymbol = (module: string, index: number): string => `${module}$
 export const elemEntriesSymbol = (module: string, index: number): string => `${module}$elem${index}.entries`;
 export const initSymbol = (module: string): string => `${module}$init`;
 export const stackLimitSymbol = (module: string): string => `${module}$stack_limit`;
+/** A module's own RAM, in images of the device OS: the linker defines these (struct ts_module_info). */
+export const MODULE_RAM_SYMBOLS = [
+  'stack_bottom',
+  'stack_top',
+  'data_start',
+  'data_load',
+  'data_bytes',
+  'bss_start',
+  'bss_bytes',
+] as const;
+export type ModuleRamSymbol = (typeof MODULE_RAM_SYMBOLS)[number];
+export const moduleRamSymbol = (module: string, what: ModuleRamSymbol): string => `${module}$${what}`;
 export const moduleSymbol = (module: string): string => `${module}$module`;
 /** Words of arguments and results beyond the registers' (compiler/abi/libcalls.ts, design of the calling convention). */
 export const ARGUMENT_BUFFER_SYMBOL = '__wasm_argbuf';

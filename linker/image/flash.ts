@@ -40,7 +40,7 @@ function hashedBytes(segmentBytes: readonly number[]): number {
 
 /** The image file, to be written at flash offset 0x1000. */
 export function writeFlashImage(image: LinkedImage): Uint8Array {
-  const withBytes = image.segments.filter((segment) => segment.bytes !== null);
+  const withBytes = image.segments.filter((segment) => segment.bytes !== null && segment.copied !== true);
   const loaded = withBytes.filter((segment) => segment.flashPage === null);
   const mapped = withBytes.filter((segment) => segment.flashPage !== null);
   if (loaded.length > MAX_SEGMENTS) throw new InternalError(`${loaded.length} RAM segments`);

@@ -30,6 +30,7 @@ function image(segments: readonly LinkedSegment[]): LinkedImage {
     modules: [],
     regions: [],
     stack: null,
+    moduleRam: [],
     veneers: 0,
   };
 }
