@@ -91,6 +91,7 @@ function attempt(
     name: func.name,
     symbol,
     ...encoded,
+    ...inWasm(func, encoded),
     asCallee: {
       uncheckedBytes: frame.uncheckedBytes,
       clobbers: destroyed(context.abi, allocation.writtenRegisters, frame.scratch),
@@ -101,6 +102,22 @@ function attempt(
       directCallees: [...mach.callees],
       hasIndirectCalls: mach.hasIndirectCalls,
     },
+  };
+}
+
+type Located = Pick<CompiledFunction, 'sites' | 'lines'>;
+
+/** Sites and lines by byte offset in the .wasm file; up to here inlined code has numbers of its function instead. */
+function inWasm(func: Func, { sites, lines }: Located): Located {
+  if (func.inlined.length === 0) return { sites, lines };
+  return {
+    sites: sites.map((site) => {
+      const chain = func.inlinedFrom(site.wasmOffset);
+      const wasmOffset = func.offsetOf(site.wasmOffset);
+      if (chain.length === 0) return site;
+      return { ...site, wasmOffset, inlined: chain.map((c) => ({ func: c.func, callOffset: func.offsetOf(c.call) })) };
+    }),
+    lines: lines.map(([offset, loc]) => [offset, func.offsetOf(loc)]),
   };
 }
 

@@ -22,6 +22,16 @@ export interface Site {
   readonly code: number;
   /** Byte offset in the .wasm file. */
   readonly wasmOffset: number;
+  /** Calls that inlining replaced around it, innermost first; absent for the function's own code. */
+  readonly inlined?: readonly InlinedCall[];
+}
+
+/** A call that a copy of its callee has replaced. */
+export interface InlinedCall {
+  /** Index of the function that was called. */
+  readonly func: number;
+  /** Byte offset of the call in the .wasm file. */
+  readonly callOffset: number;
 }
 
 export interface FrameInfo {

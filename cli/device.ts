@@ -9,6 +9,7 @@ import {
   WASM_EXPORT,
   WASM_FRAME,
   WASM_FUNC_INFO,
+  WASM_INLINED,
   WASM_MODULE,
   WASM_STOP,
 } from '../compiler/abi/layout.js';
@@ -327,6 +328,13 @@ export class Device {
       if (this.word(funcs + i * WASM_FUNC_INFO.size + WASM_FUNC_INFO.offset.func_index) !== funcIndex) continue;
       const name = this.word(names + 4 * i);
       return name === 0 ? null : this.text(name);
+    }
+    // All that is left of it may be copies in other functions.
+    const inlined = this.word(module + WASM_MODULE.offset.inlined);
+    for (let i = 0; i < this.word(module + WASM_MODULE.offset.inlined_count); i++) {
+      const at = inlined + i * WASM_INLINED.size;
+      if (this.word(at + WASM_INLINED.offset.func_index) !== funcIndex) continue;
+      return this.text(this.word(at + WASM_INLINED.offset.name));
     }
     return null;
   }

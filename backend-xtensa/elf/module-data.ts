@@ -7,6 +7,7 @@ import {
   SITE_OFFSET_MASK,
   WASM_EXPORT,
   WASM_FUNC_INFO,
+  WASM_INLINED,
   WASM_MEMORY,
   WASM_MODULE,
   WASM_SEGMENT,
@@ -254,6 +255,19 @@ function writeModule(
     }
   }
 
+  const inlined = inlinedSites(functions);
+  let copy = array(offset.inlined, inlined.length, WASM_INLINED.size);
+  module.setU32(at + offset.inlined_count, inlined.length);
+  for (const { symbol: code, place, func, callOffset } of inlined) {
+    module.setAddress(copy + WASM_INLINED.offset.pc, code, place);
+    module.setU32(copy + WASM_INLINED.offset.func_index, func);
+    module.setU32(copy + WASM_INLINED.offset.call_offset, callOffset);
+    if (options.deviceNames) {
+      module.setAddress(copy + WASM_INLINED.offset.name, strings.symbol, strings.add(ir.funcs[func]!.name));
+    }
+    copy += WASM_INLINED.size;
+  }
+
   if (options.deviceNames) {
     const names = array(offset.func_names, functions.length, 4);
     functions.forEach(({ name }, i) => module.setAddress(names + 4 * i, strings.symbol, strings.add(name)));
@@ -267,4 +281,14 @@ function writeModule(
   const list = new SectionBuilder(MODULES_SECTION, 'rodata');
   list.setAddress(list.reserve(4), symbol);
   sections.push(list.finish());
+}
+
+/** What `struct wasm_inlined` tells of each site in inlined code, in code order. */
+function inlinedSites(functions: readonly CompiledFunction[]) {
+  return functions.flatMap(({ sites, symbol, entry }) =>
+    // Of several sites at one place the runtime finds the first.
+    sites.flatMap(({ offset, inlined = [] }, i) =>
+      sites[i - 1]?.offset === offset ? [] : inlined.map((call) => ({ ...call, symbol, place: offset - entry })),
+    ),
+  );
 }

@@ -28,6 +28,7 @@ export function infoSection(
       data: func.dataRanges,
       ...(debugLines ? { lines: func.lines.flat() } : {}),
     })),
+    ...inlinedAway(ir, functions),
     memories: ir.memories.flatMap(({ import: from, index, minPages, maxPages, pageShift, growable }) => {
       if (from !== null) return [];
       const bytes = minPages * 2 ** pageShift;
@@ -39,6 +40,17 @@ export function infoSection(
   };
   const bytes = new TextEncoder().encode(JSON.stringify(info));
   return { name: '.wasm.info', use: 'info', align: 1, bytes, size: bytes.length, relocations: [], symbols: [] };
+}
+
+/** Functions without code of their own whose code occurs in others. */
+function inlinedAway(ir: IrModule, functions: readonly CompiledFunction[]): Pick<ObjectInfo, 'inlined'> {
+  const gone = new Set<number>();
+  for (const { sites } of functions)
+    for (const { inlined } of sites) for (const { func } of inlined ?? []) gone.add(func);
+  for (const { index } of functions) gone.delete(index);
+  if (gone.size === 0) return {};
+  const indices = [...gone].sort((a, b) => a - b);
+  return { inlined: indices.map((i) => ({ index: i, name: ir.funcs[i]!.name, wasmOffset: ir.funcs[i]!.bodyOffset })) };
 }
 
 function exportInfo(ir: IrModule, entry: IrModule['exports'][number], symbols: readonly string[]): ObjectExportInfo {

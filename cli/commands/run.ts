@@ -175,7 +175,8 @@ function report(run: Invocation, args: Args, built: BuildResult | null, results:
 function functionNames(built: BuildResult | null): FunctionNames {
   return (module, funcIndex) => {
     const info = built?.linked.modules.find((candidate) => candidate.info.module === module)?.info;
-    return info?.functions.find(({ index }) => index === funcIndex)?.name ?? null;
+    const known = [...(info?.functions ?? []), ...(info?.inlined ?? [])];
+    return known.find(({ index }) => index === funcIndex)?.name ?? null;
   };
 }
 

@@ -56,7 +56,7 @@ export const u32 = (doc?: string): FieldSpec => ({ kind: 'u32', c: 'uint32_t', .
 export const ptr = (c: string, doc?: string): FieldSpec => ({ kind: 'ptr', c, ...(doc === undefined ? {} : { doc }) });
 
 /** Bumped when any layout here or any rule of the calling convention changes; objects of another version are refused. */
-export const ABI_VERSION = 1;
+export const ABI_VERSION = 2;
 
 /** Words of `__wasm_argbuf`, the buffer of argument words from the 7th and result words from the 5th on. */
 export const ARGUMENT_BUFFER_WORDS = 256;
@@ -115,6 +115,13 @@ export const WASM_SITE = layout('wasm_site', 'A place in code that can trap, or 
   code_and_offset: u32('code << 27 | byte offset in the .wasm'),
 });
 
+export const WASM_INLINED = layout('wasm_inlined', 'A function whose body was copied to where it was called from.', {
+  pc: u32('of a site in the copy; entries of one pc lead from the innermost function outwards'),
+  func_index: u32('function that the code was written in'),
+  call_offset: u32('byte offset in the .wasm of the call that the copy replaced, in the next function outwards'),
+  name: ptr('const char *', 'null without names'),
+});
+
 export const SITE_CODE_SHIFT = 27;
 export const SITE_OFFSET_MASK = 0x07ffffff;
 
@@ -138,6 +145,8 @@ export const WASM_MODULE = layout('wasm_module', 'A linked module.', {
   stack_limit: u32('lowest allowed SP of compiled code'),
   memories: ptr('struct wasm_memory *const *', 'in index order, imported ones included'),
   memory_count: u32(),
+  inlined: ptr('const struct wasm_inlined *', 'sorted by pc'),
+  inlined_count: u32(),
 });
 
 /** Frames kept of a backtrace, innermost first. */
@@ -220,6 +229,7 @@ export const LAYOUTS: readonly Layout[] = [
   WASM_EXPORT,
   WASM_FUNC_INFO,
   WASM_SITE,
+  WASM_INLINED,
   WASM_MODULE,
   WASM_FRAME,
   EXCEPTION_FRAME,

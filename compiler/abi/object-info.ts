@@ -53,6 +53,8 @@ export interface ObjectInfo {
   readonly version: 1;
   readonly module: string;
   readonly functions: readonly ObjectFunctionInfo[];
+  /** Functions of which only copies in other functions are left. */
+  readonly inlined?: readonly { readonly index: number; readonly name: string; readonly wasmOffset: number }[];
   readonly memories: readonly ObjectMemoryInfo[];
   readonly exports: readonly ObjectExportInfo[];
   /** Undefined symbol -> what is imported, for messages and checks of import against export. */

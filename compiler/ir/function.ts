@@ -9,6 +9,19 @@ export interface Edge {
   args: Inst[];
 }
 
+/** Where `Inst.loc` stops being a byte offset: no .wasm file is as large (the site table has 27 bits for offsets). */
+export const INLINED = 2 ** 27;
+
+/** Place of an instruction that inlining brought into another function. */
+export interface InlinedLoc {
+  /** Byte offset in the .wasm file of the instruction itself. */
+  readonly offset: number;
+  /** Function that it was written in. */
+  readonly func: number;
+  /** `loc` of the call that was replaced, in the function that holds the instruction now. */
+  readonly call: number;
+}
+
 /** One instruction; also the SSA value it defines. Fields a given op does not use keep their defaults. */
 export class Inst {
   /** Block that holds it, or null when it is detached. */
@@ -17,7 +30,10 @@ export class Inst {
   edges: Edge[] = NO_EDGES;
   /** Op-specific extra: symbol name (Symbol), libcall (LibCall), result types of a Multi call. */
   aux: unknown = null;
-  /** Byte offset of the Wasm instruction it came from, in the .wasm file; 0 if none. */
+  /**
+   * Byte offset of the Wasm instruction it came from, in the .wasm file; 0 if none. From `INLINED` on it is the number of an
+   * entry of `Func.inlined` instead; whoever needs the offset asks `Func.offsetOf`.
+   */
   loc = 0;
   /** Set by `Func.replace`: the value that stands for this one. Resolve with `resolve`. */
   forward: Inst | null = null;
@@ -53,6 +69,8 @@ export class Block {
 /** One function. Parameters of the function are the parameters of the entry block `blocks[0]`. */
 export class Func {
   blocks: Block[] = [];
+  /** What `Inst.loc` beyond `INLINED` stands for. */
+  readonly inlined: InlinedLoc[] = [];
   private nextInst = 0;
   private nextBlock = 0;
   constructor(
@@ -72,6 +90,21 @@ export class Func {
   }
   get entry(): Block {
     return this.blocks[0]!;
+  }
+
+  /** Byte offset in the .wasm file that a `loc` of this function stands for. */
+  offsetOf(loc: number): number {
+    return loc < INLINED ? loc : this.inlined[loc - INLINED]!.offset;
+  }
+  /** The calls that inlining has replaced around a `loc`, innermost first; empty for the function's own instructions. */
+  inlinedFrom(loc: number): InlinedLoc[] {
+    const chain: InlinedLoc[] = [];
+    for (let at = loc; at >= INLINED;) {
+      const entry = this.inlined[at - INLINED]!;
+      chain.push(entry);
+      at = entry.call;
+    }
+    return chain;
   }
 
   /** A new block, not yet in `blocks`. */

@@ -87,7 +87,9 @@ class Interpreter {
     } catch (error) {
       if (!(error instanceof EvalTrap)) throw error;
       const frame = this.frames[this.frames.length - 1]!;
-      throw new Trap(error.code, frame.block.insts[frame.at - 1]?.loc ?? 0, frame.func.index);
+      const body = frame.func.body!;
+      const loc = frame.block.insts[frame.at - 1]?.loc ?? 0;
+      throw new Trap(error.code, body.offsetOf(loc), body.inlinedFrom(loc)[0]?.func ?? frame.func.index);
     }
   }
 

@@ -34,7 +34,10 @@ export interface MemoryDecl {
   readonly maxPages: number | null;
   /** log2 of the page size in bytes: 16, or 0 with custom page sizes. */
   readonly pageShift: number;
-  /** True if the size can change: has a memory.grow, is imported, or is exported. Else its size is a constant. */
+  /**
+   * True if the size can change: it is imported, or has a memory.grow or an export and a maximum above its minimum. Else
+   * its size is a constant.
+   */
   readonly growable: boolean;
   readonly exported: boolean;
 }

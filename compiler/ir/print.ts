@@ -70,7 +70,7 @@ class FuncPrinter {
       const type = info.result === 'dynamic' ? `: ${typeText(inst)}` : '';
       text = `${this.value(inst)}${type} = ${text}`;
     }
-    if (this.options.locs === true && inst.loc !== 0) text += ` !${inst.loc}`;
+    if (this.options.locs === true && inst.loc !== 0) text += ` !${this.func.offsetOf(inst.loc)}`;
     return text;
   }
 

@@ -1,15 +1,19 @@
 // Which passes run in which order at each optimisation level, from a module's fresh IR to machine ops. Takes an IrModule,
-// rewrites its bodies in place, gives counters. Knows no pass from inside.
+// rewrites its bodies in place and drops those that nobody needs, gives counters. Knows no pass from inside.
 import { functionSymbols } from '../abi/symbols.js';
 import type { Func } from '../ir/function.js';
 import type { IrModule } from '../ir/module.js';
 import { assertValid, type VerifyOptions } from '../ir/verify.js';
 import { markBlocks } from '../analysis/loops.js';
+import { type ModuleConstants, moduleConstants } from '../analysis/module-constants.js';
+import { allowWindows } from './allow-windows.js';
 import { reduceBoundsChecks } from './bounds.js';
 import { expandIndirectCalls, type CfiLevel } from './cfi.js';
+import { callDirectly, foldGlobals } from './constant-state.js';
 import { eliminateDeadCode } from './dce.js';
 import { fold } from './fold.js';
 import { numberValues } from './gvn.js';
+import { FAST, inlineCalls, SMALL } from './inline.js';
 import { legalizeF64 } from './legalize-f64.js';
 import { legalizeI64 } from './legalize-i64.js';
 import { hoistInvariants } from './licm.js';
@@ -23,6 +27,8 @@ export type OptLevel = '0' | '1' | '2' | 's';
 export interface PassOptions {
   readonly level: OptLevel;
   readonly cfi: CfiLevel;
+  /** Grant windows satisfy bounds checks of memory 0. Default false. */
+  readonly windows?: boolean;
   /** Verify the IR after every pass (always on in tests). */
   readonly verify?: boolean;
   /** Names of optimisation passes to leave out, to measure what they bring. Lowering cannot be left out. */
@@ -39,8 +45,14 @@ export type PassStats = Record<string, number>;
 export interface PassContext {
   readonly module: IrModule;
   readonly options: PassOptions;
+  readonly constants: ModuleConstants;
   readonly symbols: readonly string[];
   readonly stats: PassStats;
+}
+
+/** What passes need of `module`, whose bodies are still as they were translated. */
+export function passContext(module: IrModule, options: PassOptions): PassContext {
+  return { module, options, constants: moduleConstants(module), symbols: functionSymbols(module), stats: {} };
 }
 
 interface Pass {
@@ -52,6 +64,14 @@ interface Pass {
   /** Bit of `Need` without which a lowering pass has nothing to do. */
   readonly need?: Need;
   readonly run: (func: Func, context: PassContext) => void;
+}
+
+/** A pass that sees all functions at once, between the passes on single functions. */
+interface ModulePass {
+  readonly name: string;
+  readonly levels: string;
+  /** `cleanUp` runs the passes for functions that it has changed. */
+  readonly runModule: (context: PassContext, cleanUp: (func: Func) => void) => void;
 }
 
 /** Adds to a counter. */
@@ -101,8 +121,37 @@ function cleanup(suffix: string, words: boolean): Pass[] {
   ];
 }
 
-export const PASSES: readonly Pass[] = [
+/** On each function, before functions are looked at together. */
+const EARLY: readonly Pass[] = [
+  {
+    name: 'constant-globals',
+    levels: OPTIMISED,
+    run: (func, { constants, stats }) => count(stats, 'constant-globals.reads', foldGlobals(func, constants)),
+  },
   ...cleanup('', false),
+  {
+    name: 'direct-calls',
+    levels: OPTIMISED,
+    run: (func, { module, constants, stats }) =>
+      count(stats, 'direct-calls.calls', callDirectly(func, module, constants)),
+  },
+];
+
+const INLINE: ModulePass = {
+  name: 'inline',
+  levels: '2s',
+  runModule: ({ module, options, stats }, cleanUp) => {
+    const c = inlineCalls(module, options.level === 's' ? SMALL : FAST, cleanUp);
+    count(stats, 'inline.calls', c.calls);
+    count(stats, 'inline.dropped', c.dropped);
+  },
+};
+
+/** On functions that took in others. */
+const INLINED: readonly Pass[] = cleanup('-inlined', false);
+
+/** On each function, down to machine ops. */
+const LATE: readonly Pass[] = [
   {
     name: 'bounds',
     levels: OPTIMISED,
@@ -135,26 +184,36 @@ export const PASSES: readonly Pass[] = [
   { name: 'block-marks', words: true, run: markBlocks },
 ];
 
-/** Runs all passes of the level on every body of `module`, leaving only machine ops (machine-ops.ts). */
+/** All passes in the order in which they run. */
+export const PASSES: readonly (Pass | ModulePass)[] = [...EARLY, INLINE, ...INLINED, ...LATE];
+
+/**
+ * Runs all passes of the level on `module`, leaving only machine ops (machine-ops.ts) and, from -O2 on and at -Os, only
+ * bodies that can be reached.
+ */
 export function lowerModule(module: IrModule, options: PassOptions): PassStats {
-  const context: PassContext = { module, options, symbols: functionSymbols(module), stats: {} };
-  for (const func of module.bodies) lowerFunc(func, context);
+  if (options.windows === true) allowWindows(module);
+  const context = passContext(module, options);
+  for (const func of module.bodies) runPasses(EARLY, func, context);
+  if (isOn(INLINE, options)) INLINE.runModule(context, (func) => runPasses(INLINED, func, context));
+  for (const func of module.bodies) {
+    runPasses(LATE, func, context);
+    if (options.verify === true && options.keepMemory !== true)
+      assertValid(func, 'lowering', { module: context.module, machine: true });
+  }
   return context.stats;
 }
 
-/** The same for one function. */
-export function lowerFunc(func: Func, context: PassContext): void {
+function isOn({ name, levels }: { readonly name: string; readonly levels?: string }, options: PassOptions): boolean {
+  return levels === undefined || (levels.includes(options.level) && options.without?.has(name) !== true);
+}
+
+function runPasses(passes: readonly Pass[], func: Func, context: PassContext): void {
   const { options } = context;
   let words = false;
   let needs = -1;
-  for (const pass of PASSES) {
-    if (pass.name === 'lower-memory' && options.keepMemory === true) continue;
-    if (
-      pass.levels !== undefined &&
-      (!pass.levels.includes(options.level) || options.without?.has(pass.name) === true)
-    ) {
-      continue;
-    }
+  for (const pass of passes) {
+    if (!isOn(pass, options) || (pass.name === 'lower-memory' && options.keepMemory === true)) continue;
     if (pass.need !== undefined) {
       if (needs === -1) needs = needsOf(func);
       words ||= pass.words === true;
@@ -165,8 +224,6 @@ export function lowerFunc(func: Func, context: PassContext): void {
     if (options.verify === true) assertValid(func, pass.name, verifyOptions(context.module, words, pass.name));
     options.afterPass?.(pass.name, func);
   }
-  if (options.verify === true && options.keepMemory !== true)
-    assertValid(func, 'lowering', { module: context.module, machine: true });
 }
 
 /** Between f64's and i64's legalisation signatures are neither Wasm's nor words, so callees are not compared. */

@@ -96,7 +96,9 @@ function declare(
       minPages: memory.min,
       maxPages: memory.max,
       pageShift: memory.pageShift,
-      growable: facts.memoryGrown[index] !== 0 || memory.import !== null || memoriesOut.has(index),
+      growable:
+        memory.import !== null ||
+        ((facts.memoryGrown[index] !== 0 || memoriesOut.has(index)) && memory.min !== memory.max),
       exported: memoriesOut.has(index),
     })),
     tables: m.tables.map((table, index): TableDecl => {

@@ -34,6 +34,34 @@ static const struct wasm_site *find_site(const struct wasm_module *module, uint3
     return low < module->site_count && module->sites[low].pc == pc ? &module->sites[low] : 0;
 }
 
+/** First entry for `pc`, or the end of the table; the entries of one pc stand together. */
+static const struct wasm_inlined *find_inlined(const struct wasm_module *module, uint32_t pc)
+{
+    uint32_t low = 0, high = module->inlined_count;
+    while (low < high) {
+        uint32_t middle = (low + high) >> 1;
+        if (module->inlined[middle].pc < pc) low = middle + 1;
+        else high = middle;
+    }
+    return &module->inlined[low];
+}
+
+/** False if there is no room for another frame. */
+static int add_frame(struct wasm_stop *stop, const struct wasm_module *module, uint32_t pc, uint32_t func_index,
+                     uint32_t wasm_offset)
+{
+    if (stop->backtrace_count == WASM_BACKTRACE_FRAMES) {
+        stop->backtrace_cut = 1;
+        return 0;
+    }
+    struct wasm_frame *frame = &stop->backtrace[stop->backtrace_count++];
+    frame->pc = pc;
+    frame->func_index = func_index;
+    frame->wasm_offset = wasm_offset;
+    frame->module = module;
+    return 1;
+}
+
 static int on_stack(uint32_t address)
 {
     return (address & 3) == 0 && address >= (uint32_t)__wasm_stack_bottom && address < (uint32_t)__wasm_stack_top;
@@ -50,16 +78,15 @@ static void backtrace(struct wasm_stop *stop, uint32_t pc, uint32_t sp, uint32_t
         const struct wasm_module *module = rt_find_module(pc - inner);
         if (module == 0) return;
         const struct wasm_func_info *function = find_function(module, pc - inner);
-        if (stop->backtrace_count == WASM_BACKTRACE_FRAMES) {
-            stop->backtrace_cut = 1;
-            return;
-        }
         const struct wasm_site *site = find_site(module, pc);
-        struct wasm_frame *frame = &stop->backtrace[stop->backtrace_count++];
-        frame->pc = pc;
-        frame->func_index = function->func_index;
-        frame->wasm_offset = site != 0 ? site->code_and_offset & WASM_SITE_OFFSET_MASK : 0;
-        frame->module = module;
+        uint32_t offset = site != 0 ? site->code_and_offset & WASM_SITE_OFFSET_MASK : 0;
+        /* Functions copied into this one have no frame of their own on the stack, but one in the report. */
+        const struct wasm_inlined *copy = find_inlined(module, pc), *end = module->inlined + module->inlined_count;
+        for (; copy < end && copy->pc == pc; copy++) {
+            if (!add_frame(stop, module, pc, copy->func_index, offset)) return;
+            offset = copy->call_offset;
+        }
+        if (!add_frame(stop, module, pc, function->func_index, offset)) return;
         if (saved && function->return_slot >= 0) {
             uint32_t slot = sp + 4 * (uint32_t)function->return_slot;
             if (!on_stack(slot)) return;

@@ -9,6 +9,9 @@ static const char *name_of(const struct wasm_frame *frame)
     if (module->func_names == 0) return 0;
     for (uint32_t i = 0; i < module->func_count; i++)
         if (module->funcs[i].func_index == frame->func_index) return module->func_names[i];
+    /* All that is left of it may be its copies. */
+    for (uint32_t i = 0; i < module->inlined_count; i++)
+        if (module->inlined[i].func_index == frame->func_index) return module->inlined[i].name;
     return 0;
 }
 

@@ -3,14 +3,14 @@
 import { TRAP_MESSAGES } from '../../compiler/abi/traps.js';
 import { InternalError } from '../../compiler/diagnostics.js';
 import { f32ToBits, f64ToBits, type Value } from '../../compiler/ir/eval.js';
+import type { Func } from '../../compiler/ir/function.js';
 import { initialise, invoke, Trap } from '../../compiler/ir/interp.js';
 import { parseModule } from '../../compiler/ir/parse.js';
 import { printFunc } from '../../compiler/ir/print.js';
 import { Instance, Store } from '../../compiler/ir/runtime.js';
 import { Type } from '../../compiler/ir/types.js';
 import { assertValid, verifyFunc } from '../../compiler/ir/verify.js';
-import { functionSymbols } from '../../compiler/abi/symbols.js';
-import { lowerModule, type OptLevel, PASSES, type PassContext } from '../../compiler/passes/pipeline.js';
+import { lowerModule, type OptLevel, PASSES, passContext } from '../../compiler/passes/pipeline.js';
 
 const EXPECT = '; expect:';
 
@@ -29,27 +29,24 @@ export function blessed(text: string): string {
   const input = text.split(`${EXPECT}\n`)[0]!.trimEnd();
   const { module } = parseModule(input);
   const names = (directives(input, 'passes')[0] ?? '').split(/[ ,]+/).filter((name) => name !== '');
-  const context: PassContext = {
-    module,
-    options: {
-      level: (directives(input, 'level')[0] ?? '2') as OptLevel,
-      cfi: (directives(input, 'cfi')[0] ?? 'forward') as 'forward',
-    },
-    symbols: functionSymbols(module),
-    stats: {},
-  };
-  const wanted = module.bodies.filter((f) => f.index !== module.initIndex || input.includes(`init ${f.index}`));
-  for (const func of wanted) {
-    assertValid(func, 'parsing', { module });
-    let words = false;
-    for (const name of names) {
-      const pass = PASSES.find((p) => p.name === name);
-      if (pass === undefined) throw new Error(`unknown pass ${name}`);
-      pass.run(func, context);
+  const context = passContext(module, {
+    level: (directives(input, 'level')[0] ?? '2') as OptLevel,
+    cfi: (directives(input, 'cfi')[0] ?? 'forward') as 'forward',
+  });
+  const isWanted = (f: Func): boolean => f.index !== module.initIndex || input.includes(`init ${f.index}`);
+  for (const func of module.bodies) assertValid(func, 'parsing', { module });
+  let words = false;
+  for (const name of names) {
+    const pass = PASSES.find((p) => p.name === name);
+    if (pass === undefined) throw new Error(`unknown pass ${name}`);
+    if ('runModule' in pass) pass.runModule(context, () => undefined);
+    else {
+      for (const func of module.bodies) if (isWanted(func)) pass.run(func, context);
       words ||= pass.words === true;
-      assertValid(func, name, words ? { words } : {});
     }
+    for (const func of module.bodies) if (isWanted(func)) assertValid(func, name, words ? { words } : {});
   }
+  const wanted = module.bodies.filter(isWanted);
   const stats = Object.entries(context.stats).map(([name, n]) => `; ${name} = ${n}`);
   const output = wanted.map((f) => printFunc(f)).join('\n');
   const lines = output

@@ -234,7 +234,7 @@ class Generator {
 export function randomModule(seed: number): IrModule {
   const bytes = Array.from({ length: 256 }, (_, i) => ((i * 37 + 11) & 0xff).toString(16).padStart(2, '0')).join('');
   const { module } = parseModule(
-    `module "random"\nmemory 0 ${PAGES}..${PAGES}\ndata 0 passive "${bytes}"\ndecl 0 @f(i32, i32) -> (i32)\n`,
+    `module "random"\nmemory 0 ${PAGES}..${PAGES}\ndata 0 passive "${bytes}"\ndecl 0 @f(i32, i32) -> (i32) taken\n`,
   );
   module.bodies.unshift(new Generator(new Random(seed)).run());
   return module;

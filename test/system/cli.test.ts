@@ -247,7 +247,7 @@ describe('compile, inspect, help', () => {
   });
 
   it('lists an object', async () => {
-    await cli('compile', 'maths.wasm', '-o', 'maths.o', '-Os', '--cfi', 'full');
+    await cli('compile', 'maths.wasm', '-o', 'maths.o', '-O1', '--cfi', 'full');
     expect((await cli('objdump', 'maths.o')).stdout).toMatch(/<maths!outer>:[^]*R_XTENSA_SLOT0_OP maths!divide/);
     expect((await cli('size', 'maths.o')).stdout).toContain('maths!outer');
   });
