@@ -54,6 +54,14 @@ const two = (op: number, a: VReg, b: VReg): Condition => ({ op, a, b, imm: 0 });
 
 /** Value is a constant. */
 export const isConst = (inst: Inst): boolean => inst.op === Ir.I32Const;
+/** Shift amount 1..3 if the value is x << 1..3, which a scaled addition takes along, else 0. */
+export function scale(inst: Inst): number {
+  if (inst.op !== Ir.I32Shl) return 0;
+  const n = inst.args[1]!;
+  return isConst(n) && n.imm >= 1 && n.imm <= 3 ? n.imm : 0;
+}
+/** Additions by the shift amount of their first operand. */
+export const ADDX: readonly number[] = [Op.ADD, Op.ADDX2, Op.ADDX4, Op.ADDX8];
 /** Exponent if `value` is a power of two as u32, else -1. */
 export function log2Exact(value: number): number {
   const u = value >>> 0;

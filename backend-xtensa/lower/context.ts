@@ -5,6 +5,7 @@ import { Op as Ir } from '../../compiler/ir/ops.js';
 import type { Block, Func, Inst } from '../../compiler/ir/function.js';
 import { Type } from '../../compiler/ir/types.js';
 import { constantHomes } from './constant-homes.js';
+import { ADDX, scale } from './cond.js';
 import { RegClass, type Abi } from '../abi/abi.js';
 import { Op } from '../isa/table.js';
 import { MachFunction, MachInst, Pseudo, def, use } from '../mach/inst.js';
@@ -29,6 +30,8 @@ interface LocalValue {
   readonly symbol: string | null;
   readonly imm: number;
   readonly addend: VReg;
+  /** The addition: `add`, or `addx` with a shifted addend. */
+  readonly op: number;
   readonly sum: VReg;
   readonly loc: number;
   position: number;
@@ -143,7 +146,7 @@ export class Lowering {
     if (value === undefined) {
       const vreg = this.temp();
       this.setRemat(vreg, symbol, imm);
-      value = { vreg, symbol, imm, addend: -1, sum: -1, loc: this.loc, position: 0 };
+      value = { vreg, symbol, imm, addend: -1, op: -1, sum: -1, loc: this.loc, position: 0 };
       values.set(key, value);
     }
     if (home === null) this.touched[this.touchedCount++] = value;
@@ -164,11 +167,12 @@ export class Lowering {
   /** Register with `value` + symbol + imm, shared within the block and made right before its first user. */
   symbolSum(value: Inst, symbol: string, imm: number): VReg {
     const sum = this.constant(imm, symbol);
-    const addend = this.value(value);
-    const key = `v${addend}+${symbol}+${imm}`;
+    const shift = scale(value);
+    const addend = this.value(shift === 0 ? value : value.args[0]!);
+    const key = `v${addend}<<${shift}+${symbol}+${imm}`;
     let local = this.locals.get(key);
     if (local === undefined) {
-      local = { vreg: this.temp(), symbol, imm, addend, sum, loc: this.loc, position: 0 };
+      local = { vreg: this.temp(), symbol, imm, addend, op: ADDX[shift]!, sum, loc: this.loc, position: 0 };
       this.locals.set(key, local);
     }
     this.touched[this.touchedCount++] = local;
@@ -288,9 +292,9 @@ export class Lowering {
   }
 }
 
-function localInst({ vreg, symbol, imm, addend, sum, loc }: LocalValue): MachInst {
+function localInst({ vreg, symbol, imm, addend, op, sum, loc }: LocalValue): MachInst {
   if (sum >= 0) {
-    const inst = new MachInst(Op.ADD, 0, loc);
+    const inst = new MachInst(op, 0, loc);
     inst.operands = [def(vreg), use(addend), use(sum)];
     return inst;
   }

@@ -5,7 +5,7 @@ import { Op as Ir } from '../../compiler/ir/ops.js';
 import type { Inst } from '../../compiler/ir/function.js';
 import { Op } from '../isa/table.js';
 import { Pseudo, def, reuseDef, use } from '../mach/inst.js';
-import { isConst, log2Exact, maskWidth, inverseBranch, type Condition } from './cond.js';
+import { ADDX, isConst, log2Exact, maskWidth, scale, inverseBranch, type Condition } from './cond.js';
 import { comparison, isComparison, unsignedLess } from './compare.js';
 import type { Lowering } from './context.js';
 import type { Rule, Rules } from './rules.js';
@@ -17,13 +17,6 @@ function unary(op: number, imm = 0): Rule {
   return (lo, inst) => lo.emit(op, [lo.def(inst), lo.use(inst.args[0]!)], imm);
 }
 
-/** Shift amount 1..3 if the value is x << 1..3 and worth folding into a scaled add, else 0. */
-function scale(inst: Inst): number {
-  if (inst.op !== Ir.I32Shl) return 0;
-  const n = inst.args[1]!;
-  return isConst(n) && n.imm >= 1 && n.imm <= 3 ? n.imm : 0;
-}
-const ADDX = [Op.ADD, Op.ADDX2, Op.ADDX4, Op.ADDX8];
 const SUBX = [Op.SUB, Op.SUBX2, Op.SUBX4, Op.SUBX8];
 
 const add: Rule = (lo, inst) => {
