@@ -38,6 +38,8 @@ export interface Code {
    * (which may use the loop registers) and other loop instructions inside.
    */
   readonly simpleLoops: ReadonlySet<number>;
+  /** Some word of the pool is the address of an instruction. */
+  readonly hasJumpTable: boolean;
 }
 
 const ALLOWED: ReadonlySet<IsaFeature> = new Set<IsaFeature>([
@@ -124,9 +126,11 @@ function divide(
   const leader = new Uint8Array(instructions.length);
   leader[0] = 1;
   const loopBack = new Map<number, number[]>();
-  const mark = (address: number): void => {
+  const mark = (address: number): boolean => {
     const offset = address - func.start;
-    if (offset >= 0 && offset < func.size && at[offset]! >= 0) leader[at[offset]!] = 1;
+    if (offset < 0 || offset >= func.size || at[offset]! < 0) return false;
+    leader[at[offset]!] = 1;
+    return true;
   };
   for (let i = 0; i < instructions.length; i++) {
     const inst = instructions[i]!;
@@ -140,10 +144,11 @@ function divide(
     }
     if (flow !== 'call' && flow !== 'callreg' && i + 1 < instructions.length) leader[i + 1] = 1;
   }
+  let hasJumpTable = false;
   // Jump tables: every word of the pool that could be a place in this function starts a block; harmless if it is none.
   for (let address = func.poolStart & ~3; address + 4 <= func.start; address += 4) {
     const word = image.word(address);
-    if (word !== null) mark(word);
+    if (word !== null && mark(word)) hasJumpTable = true;
   }
   const blocks: Block[] = [];
   const blockOf = new Int32Array(instructions.length).fill(-1);
@@ -156,7 +161,7 @@ function divide(
     }
   }
   const simpleLoops = findSimpleLoops(func, instructions, addresses, at, loopBack, image);
-  return { func, instructions, addresses, at, blocks, blockOf, loopBack, simpleLoops };
+  return { func, instructions, addresses, at, blocks, blockOf, loopBack, simpleLoops, hasJumpTable };
 }
 
 function findSimpleLoops(

@@ -4,14 +4,14 @@ import { Op } from '../backend-xtensa/isa/table.js';
 import { access } from './accesses.js';
 import { high, low } from './arc.js';
 import { ARITHMETIC } from './arithmetic.js';
-import { decodeFunction, targetOf, type Code, type Violation } from './code.js';
+import type { CallGraph } from './call-graph.js';
+import { targetOf, type Code, type Violation } from './code.js';
 import { flowGraph, type FlowGraph } from './flow-graph.js';
-import type { Image, ModuleFunction } from './image.js';
-import type { ReferenceFlow } from './references.js';
+import type { Image } from './image.js';
 import { NOTHING, join, sameState, State, implies, weaken, type Arrival, type HardwareLoop } from './state.js';
 import { call, jumpRegister, leave, refine, tailCall } from './transfers.js';
 import { Walk, type VerifyOptions } from './walk.js';
-import { functionCallee } from './references.js';
+import { PASSED_WORDS, functionCallee, type ReferenceFlow } from './references.js';
 
 /** Visits of one block after which the function is given up; widening ends every loop long before. */
 const MAX_VISITS = 400;
@@ -21,17 +21,19 @@ const MAX_DESCENTS = 12;
 const MAX_WEAKENINGS = 40;
 const ADOPTIONS = 4;
 
-/** @returns what cannot be accepted, in address order; empty if the function is proved */
+/**
+ * @param covered bytes below the entry SP that callers have checked
+ * @returns what cannot be accepted, in address order; empty if the function is proved
+ */
 export function verifyFunction(
   image: Image,
-  func: ModuleFunction,
+  code: Code,
   notes: ReferenceFlow,
+  calls: CallGraph,
   options: VerifyOptions,
+  covered: number,
 ): Violation[] {
-  const code = decodeFunction(image, func);
-  if (Array.isArray(code)) return code;
-  const walk = new Walk(image, code as Code, notes, options);
-  return new FunctionVerifier(walk).run();
+  return new FunctionVerifier(new Walk(image, code, notes, calls, options, covered)).run();
 }
 
 class FunctionVerifier {
@@ -93,7 +95,7 @@ class FunctionVerifier {
     this.current = -1;
     const entry = walk.entryState();
     const callee = functionCallee(this.code.func);
-    for (let k = 0; k < 6; k++)
+    for (let k = 0; k < PASSED_WORDS; k++)
       entry.facts.set(entry.symbols[2 + k]!, { ...NOTHING, origins: [`param ${callee} ${k}`] });
     this.arrive(0, ENTRY_EDGE, entry);
   }

@@ -61,6 +61,8 @@ export interface ModuleFunction {
 export interface VerifiedModule {
   readonly name: string;
   readonly stackLimit: number;
+  /** Address of the function that instantiates it, or 0. */
+  readonly init: number;
   readonly functions: ModuleFunction[];
   /** Structs of the memories it may use. */
   readonly memories: readonly number[];
@@ -188,7 +190,14 @@ export class Image {
     const memories: number[] = [];
     for (let i = 0; i < field(offset.memory_count); i++)
       memories.push(this.need(field(offset.memories) + 4 * i, 'the list of memories'));
-    const module: VerifiedModule = { name, stackLimit: field(offset.stack_limit), functions: [], memories, traps };
+    const module: VerifiedModule = {
+      name,
+      stackLimit: field(offset.stack_limit),
+      init: field(offset.init),
+      functions: [],
+      memories,
+      traps,
+    };
     this.modules.push(module);
     const exported = new Map<number, string[]>();
     for (let i = 0; i < field(offset.export_count); i++) {
@@ -375,6 +384,32 @@ export class Image {
   private insideFunction(address: number): boolean {
     for (const { start, size } of this.functions.values()) if (address >= start && address < start + size) return true;
     return false;
+  }
+
+  /** True if code outside of the function's module may call it. */
+  isEntry(func: ModuleFunction): boolean {
+    if (func.exportedAs.length > 0 || func.start === func.module.init) return true;
+    return this.byAddress.get(func.start)!.some((s) => s.isGlobal && isExportName(s.name));
+  }
+
+  /** All words that references to functions can come from: literals, element segments, globals as they are at first. */
+  referenceWords(): Set<number> {
+    const words = new Set<number>();
+    const add = (from: number, to: number): void => {
+      for (let address = from & ~3; address + 4 <= to; address += 4) {
+        const word = this.word(address);
+        if (word !== null) words.add(word);
+      }
+    };
+    for (const { poolStart, start } of this.functions.values()) add(poolStart, start);
+    for (const { kind, start, size } of this.objects) {
+      if (kind === 'global') add(start, start + size);
+      else if (kind === 'element-segment') {
+        const data = this.word(start + WASM_SEGMENT.offset.data) ?? 0;
+        add(data, data + 4 * (this.word(start + WASM_SEGMENT.offset.length) ?? 0));
+      }
+    }
+    return words;
   }
 
   // -- layout

@@ -19,8 +19,8 @@ export const functionCallee = (func: ModuleFunction): Callee => `f${func.start}`
 export const signatureCallee = (id: number): Callee => `s${id >>> 0}`;
 export const HOST: Callee = 'host';
 
-const PARAMETER_WORDS = 6;
-const RESULT_WORDS = 4;
+/** All registers that a call may pass or give back something in: functions that nobody else sees need no convention. */
+export const PASSED_WORDS = 10;
 const FIRST_WORD = 2;
 
 export class ReferenceFlow {
@@ -29,6 +29,8 @@ export class ReferenceFlow {
   private readonly demands = new Map<Origin, { readonly func: ModuleFunction; readonly violation: Violation }>();
   /** Addresses of words that code loads as literals: no signature words. */
   private readonly literals = new Set<number>();
+  /** Addresses of functions that some reference in use may lead to. */
+  readonly reached = new Set<number>();
 
   constructor(private readonly image: Image) {}
 
@@ -70,7 +72,7 @@ export class ReferenceFlow {
   /** Argument registers at a call or tail call. */
   arguments(walk: Walk, callee: Callee): void {
     if (!walk.checking || callee === HOST) return;
-    for (let k = 0; k < PARAMETER_WORDS; k++)
+    for (let k = 0; k < PASSED_WORDS; k++)
       this.put(
         `param ${callee} ${k}`,
         this.originsOf(walk, walk.get(FIRST_WORD + k)),
@@ -82,7 +84,7 @@ export class ReferenceFlow {
   results(walk: Walk): void {
     if (!walk.checking) return;
     const callee = functionCallee(walk.code.func);
-    for (let k = 0; k < RESULT_WORDS; k++)
+    for (let k = 0; k < PASSED_WORDS; k++)
       this.put(
         `result ${callee} ${k}`,
         this.originsOf(walk, walk.get(FIRST_WORD + k)),
@@ -94,7 +96,7 @@ export class ReferenceFlow {
   passResults(walk: Walk, callee: Callee): void {
     if (!walk.checking) return;
     const own = functionCallee(walk.code.func);
-    for (let k = 0; k < RESULT_WORDS; k++) this.put(`result ${own} ${k}`, [`result ${callee} ${k}`], walk, '');
+    for (let k = 0; k < PASSED_WORDS; k++) this.put(`result ${own} ${k}`, [`result ${callee} ${k}`], walk, '');
   }
   /** The runtime puts the word, or what `from` holds, into a table. */
   fillTable(walk: Walk, table: MemoryObject, value: Value | null, from: Origin | null): void {
@@ -146,8 +148,8 @@ export class ReferenceFlow {
       const id = this.signatureOf(func.start - 4);
       if (id === null) continue;
       const own = functionCallee(func);
-      for (let k = 0; k < PARAMETER_WORDS; k++) this.connect(`param ${own} ${k}`, `param ${signatureCallee(id)} ${k}`);
-      for (let k = 0; k < RESULT_WORDS; k++) this.connect(`result ${signatureCallee(id)} ${k}`, `result ${own} ${k}`);
+      for (let k = 0; k < PASSED_WORDS; k++) this.connect(`param ${own} ${k}`, `param ${signatureCallee(id)} ${k}`);
+      for (let k = 0; k < PASSED_WORDS; k++) this.connect(`result ${signatureCallee(id)} ${k}`, `result ${own} ${k}`);
     }
   }
   private connect(place: Origin, origin: Origin): void {
@@ -163,14 +165,20 @@ export class ReferenceFlow {
     return this.image.word(address);
   }
 
+  /** Null or a descriptor, whose function is noted as one that references lead to. */
+  private isReference(address: number): boolean {
+    if (address === 0) return true;
+    if (this.signatureOf(address) === null) return false;
+    this.reached.add(address + 4);
+    return true;
+  }
+
   /** What is wrong with a place by itself: a constant that is no descriptor, contents from the file that are none. */
   private fault(origin: Origin): string | null {
     const [kind, first, second] = origin.split(' ') as [string, string, string | undefined];
     if (kind === 'constant') {
       const address = Number(first);
-      return address === 0 || this.signatureOf(address) !== null
-        ? null
-        : `0x${address.toString(16)} is no function descriptor`;
+      return this.isReference(address) ? null : `0x${address.toString(16)} is no function descriptor`;
     }
     if (kind === 'segment') return this.badEntries(Number(first));
     if (kind === 'global') return this.badGlobal(first);
@@ -182,7 +190,7 @@ export class ReferenceFlow {
     const count = this.image.word(start + 4) ?? 0;
     for (let i = 0; i < count; i++) {
       const address = this.image.word(data + 4 * i);
-      if (address === null || (address !== 0 && this.signatureOf(address) === null))
+      if (address === null || !this.isReference(address))
         return `entry ${i} of an element segment is no function descriptor`;
     }
     return null;
@@ -191,16 +199,13 @@ export class ReferenceFlow {
     const [id, at] = place.split('+').map(Number) as [number, number];
     const object = this.image.objects[id]!;
     const word = this.image.word(object.start + at);
-    return word === 0 || (word !== null && this.signatureOf(word) !== null)
-      ? null
-      : `the initial value of ${object.name} is no reference`;
+    return word !== null && this.isReference(word) ? null : `the initial value of ${object.name} is no reference`;
   }
   /** The host passes what the export's signature says. */
   private badExport(start: number, word: number): string | null {
     for (const text of this.image.functions.get(start)?.exportedAs ?? []) {
       const letters = [...text.slice(0, text.indexOf(':'))].map((c) => (c === 'I' || c === 'F' ? c + c : c)).join('');
-      if (word < letters.length && letters[word] !== 'r')
-        return `parameter word ${word} of an exported function is no reference`;
+      if (letters[word] !== 'r') return `parameter word ${word} of an exported function is no reference`;
     }
     return null;
   }

@@ -3,8 +3,9 @@
 import { Op } from '../backend-xtensa/isa/table.js';
 import { LIBCALLS } from '../compiler/abi/libcalls.js';
 import { high, isSingle, low, range, signedHigh, signedLow, without, type Arc } from './arc.js';
+import { ALL_CLOBBERED } from './call-graph.js';
 import { targetOf } from './code.js';
-import type { CallTarget, MemoryObject, ObjectKind } from './image.js';
+import type { MemoryObject, ObjectKind } from './image.js';
 import { HOST, functionCallee, signatureCallee, type Callee } from './references.js';
 import {
   CONSTANT,
@@ -183,13 +184,14 @@ const signed = (from: number, to: number): Arc => ({
   stride: to === from ? 0 : 1,
 });
 
-/** SP was found to be at or above the module's stack limit. */
+/** SP was found to be at or above the module's stack limit, or that much above it. */
 function stackChecked(walk: Walk, a: Value, b: Value): void {
   if (a.symbol !== ENTRY_SP || b.symbol !== CONSTANT) return;
   const limit = b.offset >>> 0;
+  const { module, frameWords } = walk.code.func;
   // A frame larger than the limit's address could wrap.
-  if (limit < walk.code.func.module.stackLimit || 4 * walk.code.func.frameWords >= limit) return;
-  walk.state.checked = Math.min(walk.state.checked, a.offset);
+  if (limit < module.stackLimit || 4 * frameWords >= limit) return;
+  walk.state.checked = Math.min(walk.state.checked, a.offset - (limit - module.stackLimit));
 }
 
 // -- calls
@@ -240,22 +242,24 @@ function passStructs(walk: Walk, symbol: string): void {
   else notes.fillTable(walk, first.peer, null, `segment ${second.start}`);
 }
 
-function describeTarget(walk: Walk, target: CallTarget | null, address: number): Callee {
+/** The callee at an address, if the module may call it. */
+function directCallee(walk: Walk, address: number): Callee {
+  const target = walk.image.callTarget(walk.code.func.module, address);
   if (target === null) {
     walk.complain(`0x${address.toString(16)} is no function that the module may call`);
     return HOST;
   }
-  if (target.kind === 'module') return functionCallee(target.func);
   if (target.kind === 'libcall') passStructs(walk, target.symbol);
-  return HOST;
+  if (target.kind !== 'module') return HOST;
+  const sp = walk.get(SP);
+  if (walk.checking && sp.symbol === ENTRY_SP)
+    walk.calls.noteCall(walk.code.func, walk.address, target.func, sp.offset - walk.state.checked);
+  return functionCallee(target.func);
 }
 
 /** The callee of a jump or call through a register: a checked reference's code, or a constant that is an entry. */
 function indirectCallee(walk: Walk, value: Value): Callee {
-  if (value.symbol === CONSTANT) {
-    const address = value.offset >>> 0;
-    return describeTarget(walk, walk.image.callTarget(walk.code.func.module, address), address);
-  }
+  if (value.symbol === CONSTANT) return directCallee(walk, value.offset >>> 0);
   const { signature } = walk.state.fact(value.symbol);
   if (signature !== -1 && value.offset === 4) return signatureCallee(signature);
   walk.complain('indirect call without a check of the signature');
@@ -265,26 +269,24 @@ function indirectCallee(walk: Walk, value: Value): Callee {
 export function call(walk: Walk): void {
   const { row, operands } = walk.inst;
   checkStackAtCall(walk);
-  let callee: Callee;
-  if (row.flow === 'call') {
-    const address = targetOf(walk.inst, walk.address);
-    callee = describeTarget(walk, walk.image.callTarget(walk.code.func.module, address), address);
-  } else {
-    callee = indirectCallee(walk, walk.get(operands[0]!));
-  }
+  const isDirect = row.flow === 'call';
+  const callee = isDirect
+    ? directCallee(walk, targetOf(walk.inst, walk.address))
+    : indirectCallee(walk, walk.get(operands[0]!));
   walk.notes.arguments(walk, callee);
   walk.begin();
   walk.forget(0);
+  const clobbers = isDirect ? walk.calls.clobbers(walk.code.func, targetOf(walk.inst, walk.address)) : ALL_CLOBBERED;
   for (let r = 2; r < 12; r++) {
-    const isResult = r < 6 && callee !== HOST;
-    walk.define(r, walk.make(r, isResult ? { ...NOTHING, origins: [`result ${callee} ${r - 2}`] } : NOTHING));
+    if ((clobbers & (1 << r)) === 0) continue;
+    walk.define(r, walk.make(r, callee === HOST ? NOTHING : { ...NOTHING, origins: [`result ${callee} ${r - 2}`] }));
   }
 }
 
 function checkStackAtCall(walk: Walk): void {
   const { depth } = walk;
   if (depth === null) walk.complain('call with an SP that is not in the frame');
-  else if (depth < walk.state.checked || depth === 0) walk.complain('call before the stack limit was checked');
+  else if (depth < walk.state.checked) walk.complain('call before the stack limit was checked');
   else if ((depth & 15) !== 0) walk.complain('call with a misaligned SP');
 }
 
@@ -310,7 +312,7 @@ export function leave(walk: Walk): void {
 /** A jump out of the function. */
 export function tailCall(walk: Walk, address: number): void {
   checkRestored(walk);
-  const callee = describeTarget(walk, walk.image.callTarget(walk.code.func.module, address), address);
+  const callee = directCallee(walk, address);
   walk.notes.arguments(walk, callee);
   walk.notes.passResults(walk, callee);
 }
@@ -326,6 +328,7 @@ export function jumpRegister(walk: Walk): readonly number[] {
   const fact = value.symbol === CONSTANT ? NOTHING : walk.state.fact(value.symbol);
   if (fact.made === Made.PoolWord && value.offset === 0) return tableTargets(walk, fact.offset, fact.detail);
   checkRestored(walk);
+  if (!walk.calls.clobbersAll(walk.code.func)) walk.complain('tail call through a register behind a jump table');
   const callee = indirectCallee(walk, value);
   walk.notes.arguments(walk, callee);
   walk.notes.passResults(walk, callee);

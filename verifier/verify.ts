@@ -1,9 +1,10 @@
 // Takes the bytes of a linked ELF executable, says of every function of its modules whether its machine code keeps the
 // sandbox's rules. The entry of the verifier. Trusts the runtime's own code; refuses to know the compiler.
-import type { Violation } from './code.js';
+import { CallGraph } from './call-graph.js';
+import { decodeFunction, type Code, type Violation } from './code.js';
 import { readElf } from './elf.js';
 import { verifyFunction } from './function.js';
-import { Image } from './image.js';
+import { Image, type ModuleFunction } from './image.js';
 import { ReferenceFlow } from './references.js';
 import type { VerifyOptions } from './walk.js';
 
@@ -38,10 +39,31 @@ export function verifyElf(bytes: Uint8Array, file: string, options: VerifyOption
 export function verifyImage(image: Image, options: VerifyOptions): Verdict {
   const notes = new ReferenceFlow(image);
   const functions = [...image.functions.values()].sort((a, b) => a.start - b.start);
-  const found = functions.map((func) => verifyFunction(image, func, notes, options));
-  const references = notes.solve();
-  const verdicts = functions.map((func, i): FunctionVerdict => {
-    const violations = [...found[i]!, ...(references.get(func) ?? [])].sort((a, b) => a.address - b.address);
+  const found = new Map<ModuleFunction, Violation[]>();
+  const codes = new Map<ModuleFunction, Code>();
+  for (const func of functions) {
+    const code = decodeFunction(image, func);
+    if (Array.isArray(code)) found.set(func, code);
+    else codes.set(func, code as Code);
+  }
+  const calls = new CallGraph(image, codes);
+  for (const func of calls.order) {
+    const covered = calls.covered(func);
+    const code = codes.get(func);
+    if (code !== undefined) found.set(func, verifyFunction(image, code, notes, calls, options, covered));
+  }
+  for (const [func, violations] of notes.solve()) found.get(func)!.push(...violations);
+  for (const { from, address, callee } of calls.shortCalls())
+    found.get(from)!.push({ address, instruction: '', reason: `less stack is checked than ${callee.name} needs` });
+  for (const address of notes.reached) {
+    const func = image.functions.get(address)!;
+    if (!calls.isAlone(func))
+      found
+        .get(func)!
+        .push({ address, instruction: '', reason: 'references lead to it, but it leaves the stack to callers' });
+  }
+  const verdicts = functions.map((func): FunctionVerdict => {
+    const violations = found.get(func)!.sort((a, b) => a.address - b.address);
     return { module: func.module.name, name: func.name, address: func.start, size: func.size, violations };
   });
   return {

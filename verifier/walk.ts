@@ -2,6 +2,7 @@
 // complaints. Shared by the files that know instructions (arithmetic, accesses, transfers). Knows none itself.
 import type { DecodedInstruction } from '../backend-xtensa/isa/types.js';
 import { FULL, isFull, type Arc } from './arc.js';
+import type { CallGraph } from './call-graph.js';
 import { textOf, type Code, type Violation } from './code.js';
 import type { Image, MemoryObject } from './image.js';
 import type { ReferenceFlow } from './references.js';
@@ -47,7 +48,10 @@ export class Walk implements Symbols {
     readonly code: Code,
     /** Where references go, over all functions. */
     readonly notes: ReferenceFlow,
+    readonly calls: CallGraph,
     readonly options: VerifyOptions,
+    /** Bytes below the entry SP that callers have checked. */
+    private readonly covered: number,
   ) {
     this.locations = REGISTERS + code.func.frameWords;
     this.usedPlaces = new Uint8Array(code.instructions.length + code.blocks.length + 1);
@@ -81,6 +85,7 @@ export class Walk implements Symbols {
     state.set(0, { symbol: ENTRY_RETURN, offset: 0 });
     state.set(SP, { symbol: ENTRY_SP, offset: 0 });
     for (let k = 0; k < 4; k++) state.set(12 + k, { symbol: ENTRY_SAVED + k, offset: 0 });
+    state.checked = -this.covered;
     return state;
   }
 
