@@ -57,7 +57,7 @@ const arrows = Object.entries(FORBIDDEN).map(([folder, targets]) => ({
 }));
 
 export default tseslint.config(
-  { ignores: ['dist/**', 'build/**', 'node_modules/**', 'examples/**', '.tmp/**'] },
+  { ignores: ['dist/**', 'build/**', 'node_modules/**', 'examples/**', 'sdk/**', '.tmp/**'] },
   js.configs.recommended,
   ...tseslint.configs.recommended,
   {
