@@ -30,6 +30,8 @@ export interface CompileOptions {
   readonly level?: OptLevel;
   /** Default 'forward'. */
   readonly cfi?: PassOptions['cfi'];
+  /** Bounds checks that fail ask the grant table for a window; for modules of the operating system. Default false. */
+  readonly windows?: boolean;
   /** Verify the IR between passes and the register allocation after it. */
   readonly verify?: boolean;
   readonly without?: ReadonlySet<string>;
@@ -70,6 +72,7 @@ export function compileModule(ir: IrModule, options: CompileOptions = {}): Compi
   const passes = lowerModule(ir, {
     level,
     cfi,
+    ...(options.windows === undefined ? {} : { windows: options.windows }),
     ...(options.verify === undefined ? {} : { verify: options.verify }),
     ...(options.without === undefined ? {} : { without: options.without }),
     ...(options.afterPass === undefined ? {} : { afterPass: options.afterPass }),

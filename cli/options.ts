@@ -11,6 +11,7 @@ import type { Placement } from '../linker/layout.js';
 export interface CompileArgs {
   readonly O: string;
   readonly cfi: string;
+  readonly windows: boolean;
   readonly name: string | undefined;
   readonly without: readonly string[] | undefined;
   readonly names: boolean | undefined;
@@ -40,6 +41,12 @@ export function compileOptions<T>(yargs: Argv<T>): Argv<T & CompileArgs> {
       describe: 'control-flow integrity: indirect calls checked (forward), return addresses too (full), none (unsafe)',
       choices: ['none', 'forward', 'full'],
       default: 'forward',
+      group: 'Compiler:',
+    })
+    .option('windows', {
+      describe: 'let the module use memory that others grant it: bounds checks that fail ask the grant table',
+      type: 'boolean',
+      default: false,
       group: 'Compiler:',
     })
     .option('name', {
@@ -125,6 +132,7 @@ export function toCompileOptions(args: CompileArgs): CompileOptions {
   return {
     level: args.O as NonNullable<CompileOptions['level']>,
     cfi: args.cfi as NonNullable<CompileOptions['cfi']>,
+    ...(args.windows ? { windows: true } : {}),
     ...(args.without === undefined ? {} : { without: new Set(args.without) }),
     ...(args.names === undefined ? {} : { deviceNames: args.names }),
   };

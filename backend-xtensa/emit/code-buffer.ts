@@ -1,16 +1,23 @@
 // A function's instructions in final order over physical registers, before addresses are known: items with labels,
-// literal and symbol references, trap stubs. Takes appends, gives flat arrays (relax.ts sizes them, encode-function.ts
+// literal and symbol references, stubs of checks. Takes appends, gives flat arrays (relax.ts sizes them, encode-function.ts
 // writes them). Knows no ABI and no frame.
 import { rowOf } from '../isa/table.js';
 import { Op } from '../isa/table.js';
-import { ItemKind } from './label-use.js';
+import { ItemKind, JUMP_BYTES, TRAP_BYTES } from './label-use.js';
 
-export interface TrapStub {
+/** What a check that fails reaches: a trap of its own, or a jump to code too large to be near. */
+export interface Stub {
   /** Item of the check. */
   readonly item: number;
+  /** Where the jump leads, -1 for a trap. */
+  readonly label: number;
   readonly code: number;
   readonly loc: number;
 }
+
+/** Bytes of an alignment at an offset, by its low bits: NOP.N, NOP or both. */
+export const alignBytes = (offset: number): number => [0, 3, 2, 5][offset & 3]!;
+export const stubBytes = ({ label }: Stub): number => (label < 0 ? TRAP_BYTES : JUMP_BYTES);
 
 /** A site at an item: of the instruction itself, or (`after`) of the address behind it. */
 export interface ItemSite {
@@ -44,7 +51,7 @@ export class CodeBuffer {
 
   /** Item each label stands before, -1 while unbound. */
   readonly labels: number[] = [];
-  readonly stubs: TrapStub[] = [];
+  readonly stubs: Stub[] = [];
   readonly sites: ItemSite[] = [];
   readonly lines: (readonly [item: number, loc: number])[] = [];
   readonly literals: LiteralEntry[] = [];
@@ -121,8 +128,21 @@ export class CodeBuffer {
   }
   /** Branch to a trap of its own. */
   check(op: number, a: number, b: number, code: number, loc: number): void {
-    const stub = this.stubs.push({ item: this.count, code, loc }) - 1;
+    const stub = this.stubs.push({ item: this.count, label: -1, code, loc }) - 1;
     this.push(ItemKind.Check, op, a, b, 0, 0, stub);
+  }
+  /** Branch to code out of line, which goes back by itself: never taken where it matters. */
+  outOfLine(op: number, a: number, b: number, label: number): void {
+    const stub = this.stubs.push({ item: this.count, label, code: 0, loc: 0 }) - 1;
+    this.push(ItemKind.Check, op, a, b, 0, 0, stub);
+  }
+  /** Puts what follows on a word boundary; control must not come here. */
+  align(): void {
+    this.push(ItemKind.Align, Op.NOP, 0, 0, 0, 0, -1);
+  }
+  /** Three bytes of data, which control must not reach. */
+  data(value: number): void {
+    this.push(ItemKind.Data, Op.L32R, 0, 0, 0, 0, value);
   }
   /** Marks the next instruction as one that may trap. */
   trapSite(code: number, loc: number): void {

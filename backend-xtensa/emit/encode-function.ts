@@ -4,8 +4,8 @@ import { DiagnosticError } from '../../compiler/diagnostics.js';
 import { encode } from '../isa/encode.js';
 import { Op, rowOf } from '../isa/table.js';
 import type { Relocation, Site } from '../compiled.js';
-import type { CodeBuffer } from './code-buffer.js';
-import { Form, ItemKind, branchInfo } from './label-use.js';
+import { type CodeBuffer, stubBytes } from './code-buffer.js';
+import { Form, INVERTED_BYTES, ItemKind, JUMP_BYTES, branchInfo } from './label-use.js';
 import { relax, type CodeLayout } from './relax.js';
 
 /** L32R reaches back 256 KiB, counted from its own address rounded up. */
@@ -105,10 +105,16 @@ class Writer {
       this.put(at, Op.J, [this.layout.offsets[island.item]! - at]);
       at += 3;
     }
-    for (let s = 0; s < island.stubs.length; s++) {
-      this.put(at, Op.ILL_N, []);
-      at += 2;
+    for (const stub of island.stubs) {
+      this.stub(at, stub);
+      at += stubBytes(this.buffer.stubs[stub]!);
     }
+  }
+
+  private stub(at: number, s: number): void {
+    const { label } = this.buffer.stubs[s]!;
+    if (label < 0) this.put(at, Op.ILL_N, []);
+    else this.put(at, Op.J, [this.layout.offsets[this.buffer.labels[label]!]! - at]);
   }
 
   private item(i: number): void {
@@ -138,12 +144,27 @@ class Writer {
       case ItemKind.Literal:
         this.put(at, Op.L32R, [buffer.operands[4 * i]!, 4 * ref - (entry + at)]);
         return;
+      case ItemKind.Align:
+        this.align(at, layout.offsets[i + 1]!);
+        return;
+      case ItemKind.Data:
+        for (let k = 0; k < 3; k++) this.bytes[entry + at + k] = ref >> (8 * k);
+        return;
       case ItemKind.Symbol:
         // The field stays zero; the relocation fills it in.
         this.put(at, op, [op === Op.CALL0 ? 4 - ((entry + at) & 3) : 4]);
         this.relocations.push({ offset: entry + at, kind: 'slot0', symbol: buffer.symbols[ref]!, addend: 0 });
         return;
     }
+  }
+
+  private align(from: number, to: number): void {
+    let at = from;
+    if (((to - at) & 1) === 1) {
+      this.put(at, Op.NOP, []);
+      at += 3;
+    }
+    if (at < to) this.put(at, Op.NOP_N, []);
   }
 
   private branch(i: number, at: number, target: number): void {
@@ -162,10 +183,11 @@ class Writer {
         return;
       default: {
         const isCheck = buffer.kind[i] === ItemKind.Check;
-        const over = isCheck ? 5 : 6;
+        const skipped = isCheck ? stubBytes(buffer.stubs[buffer.ref[i]!]!) : JUMP_BYTES;
+        const over = INVERTED_BYTES + skipped;
         this.put(at, info.inverse, one ? [a, over] : [a, b, over]);
-        if (isCheck) this.put(at + 3, Op.ILL_N, []);
-        else this.put(at + 3, Op.J, [target - (at + 3)]);
+        if (isCheck) this.stub(at + INVERTED_BYTES, buffer.ref[i]!);
+        else this.put(at + INVERTED_BYTES, Op.J, [target - (at + INVERTED_BYTES)]);
       }
     }
   }
@@ -187,9 +209,14 @@ class Writer {
       code,
       wasmOffset: loc,
     }));
-    buffer.stubs.forEach(({ item, code, loc }, s) => {
+    buffer.stubs.forEach(({ item, label, code, loc }, s) => {
+      if (label >= 0) return;
       const stub = layout.stubOffsets[s]!;
-      sites.push({ offset: entry + (stub >= 0 ? stub : layout.offsets[item]! + 3), code, wasmOffset: loc });
+      sites.push({
+        offset: entry + (stub >= 0 ? stub : layout.offsets[item]! + INVERTED_BYTES),
+        code,
+        wasmOffset: loc,
+      });
     });
     return sites.sort((a, b) => a.offset - b.offset || a.code - b.code);
   }

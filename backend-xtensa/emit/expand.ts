@@ -2,6 +2,7 @@
 // turns successors into branches and fall-through. Knows frames and the table's operand order; no offsets, no bytes.
 import { InternalError } from '../../compiler/diagnostics.js';
 import { SITE_CALL } from '../../compiler/abi/traps.js';
+import { WindowSymbol, windowDescriptor } from '../../compiler/abi/window.js';
 import { A0, BR_BASE, FR_BASE, RegClass, SP } from '../abi/abi.js';
 import type { Frame } from '../frame.js';
 import { Op, rowOf } from '../isa/table.js';
@@ -14,11 +15,24 @@ import { CodeBuffer } from './code-buffer.js';
 
 /** Special register number of the boolean registers. */
 const SR_BR = 4;
+/** Scratch registers of the runtime that rt_window takes its operand and its caller's a0 in. */
+const SR_MISC0 = 244;
+const SR_MISC1 = 245;
 const DIRECT_REACH = 1020;
 
 /** Number of a register within its own file. */
 const fileNumber = (register: number): number =>
   register >= BR_BASE ? register - BR_BASE : register >= FR_BASE ? register - FR_BASE : register;
+
+/** A check whose failing way asks for a window, and what that way needs to know. */
+interface WindowCheck {
+  readonly inst: MachInst;
+  readonly start: number;
+  /** Where it goes on with the pointer. */
+  readonly end: number;
+  readonly pointer: number;
+  readonly address: number;
+}
 
 export function expand(
   mach: MachFunction,
@@ -45,6 +59,7 @@ class Expander {
   /** Loops that need another try without LOOP; what is emitted from there on is thrown away. */
   private readonly loopConflicts = new Set<number>();
   private readonly loopEnds = new Map<number, number>();
+  private readonly windowChecks: WindowCheck[] = [];
 
   constructor(
     private readonly mach: MachFunction,
@@ -82,6 +97,7 @@ class Expander {
         else this.inst(inst, block);
       }
     }
+    for (const check of this.windowChecks) this.askForWindow(check);
     if (this.loopConflicts.size > 0) throw new LoopConflict(this.loopConflicts);
     return out;
   }
@@ -263,6 +279,9 @@ class Expander {
         this.tied();
         this.skipIf(inst, 1, this.regs.length - 1, () => out.inst(Op.ADDI, this.reg(0), this.reg(0), inst.amount));
         return;
+      case Pseudo.WindowAddress:
+        this.windowAddress(inst);
+        return;
       case Pseudo.ReadBool:
         out.inst(Op.RSR, this.reg(0), SR_BR);
         out.inst(Op.EXTUI, this.reg(0), this.reg(0), this.reg(1), 1);
@@ -305,6 +324,43 @@ class Expander {
     }
     if (inst.site !== 0) out.trapSite(inst.site, inst.loc);
     out.inst(op, a, b, c, d);
+  }
+
+  private windowAddress(inst: MachInst): void {
+    const { out } = this;
+    const [pointer, address, limit, base] = [this.reg(0), this.reg(1), this.reg(2), this.reg(3)];
+    const check: WindowCheck = { inst, start: out.newLabel(), end: out.newLabel(), pointer, address };
+    out.outOfLine(Op.BGEU, address, limit, check.start);
+    out.inst(Op.ADD, pointer, address, base);
+    out.bind(check.end);
+    this.lastTarget = out.count;
+    this.windowChecks.push(check);
+  }
+
+  /**
+   * The way of a check that failed: a call that preserves all registers but the one for the pointer, which is 0 if there is
+   * no such window. The verifier knows this very sequence.
+   */
+  private askForWindow({ inst, start, end, pointer, address }: WindowCheck): void {
+    const { out } = this;
+    const refused = out.newLabel();
+    out.setWeight(0);
+    out.setLoc(inst.loc);
+    // The descriptor is read as a word.
+    out.align();
+    out.bind(start);
+    out.inst(Op.WSR, A0, SR_MISC0);
+    out.inst(Op.WSR, address, SR_MISC1);
+    out.symbolAddress(A0, WindowSymbol.Translate, 0);
+    out.inst(Op.CALLX0, A0);
+    out.data(windowDescriptor(inst.imm, inst.imm2));
+    out.inst(Op.RSR, A0, SR_MISC0);
+    out.inst(Op.RSR, pointer, SR_MISC1);
+    out.branch(Op.BEQZ, pointer, 0, refused);
+    out.jump(end);
+    out.bind(refused);
+    out.trapSite(inst.site, inst.loc);
+    out.inst(Op.ILL_N);
   }
 
   /** The tied input, always the last operand, must sit in the def's register. */

@@ -1,8 +1,8 @@
-// Decides where trap stubs go: behind instructions that end the flow when one is in reach (free), else in an island with
+// Decides where stubs of checks go: behind instructions that end the flow when one is in reach (free), else in an island with
 // a jump over it at the least executed place in reach. Takes a code buffer and estimated offsets; a stub that ends up
 // out of reach all the same is mended by relaxation, so nothing here need be exact.
-import type { CodeBuffer } from './code-buffer.js';
-import { ItemKind, STUB_BYTES, branchInfo } from './label-use.js';
+import { type CodeBuffer, stubBytes } from './code-buffer.js';
+import { ItemKind, branchInfo } from './label-use.js';
 
 export interface Island {
   /** The island lies before this item (or at the end, if it is the item count). */
@@ -10,13 +10,15 @@ export interface Island {
   /** True if control falls into it and must jump over it. */
   readonly jumpOver: boolean;
   readonly stubs: number[];
+  /** Of all stubs. */
+  bytes: number;
 }
 
 /** Room left for what relaxation may insert between a check and its stub. */
 const MARGIN = 16;
 
 /** Where the next stub of an island would be. */
-const room = (offsets: Int32Array, island: Island): number => offsets[island.item]! + island.stubs.length * STUB_BYTES;
+const room = (offsets: Int32Array, island: Island): number => offsets[island.item]! + island.bytes;
 
 /**
  * @param offsets estimated offset of each item, and of the end
@@ -30,12 +32,13 @@ export function placeIslands(buffer: CodeBuffer, offsets: Int32Array): Island[] 
   let last: Island | null = null;
   for (let s = 0; s < stubs.length; s++) {
     const { item } = stubs[s]!;
+    const bytes = stubBytes(stubs[s]!);
     const info = branchInfo(buffer.op[item]!);
     const from = offsets[item]!;
     const end = from + info.maximum - MARGIN;
     // An island already planned ahead.
     if (last !== null && last.item > item && room(offsets, last) <= end) {
-      last.stubs.push(s);
+      add(last, s, bytes);
       continue;
     }
     if (natural <= item) natural = item + 1;
@@ -43,19 +46,24 @@ export function placeIslands(buffer: CodeBuffer, offsets: Int32Array): Island[] 
     const naturalFits = offsets[natural]! <= end && (natural < count || buffer.endsFlow(count - 1));
     // One behind us, if nothing free lies ahead.
     if (!naturalFits && last !== null && last.item <= item && room(offsets, last) + MARGIN >= from + info.minimum) {
-      const grown = room(offsets, last) + STUB_BYTES;
+      const grown = room(offsets, last) + bytes;
       if (grown - MARGIN >= from + info.minimum) {
-        last.stubs.push(s);
+        add(last, s, bytes);
         continue;
       }
     }
     last = naturalFits
-      ? { item: natural, jumpOver: false, stubs: [s] }
-      : { item: coldestItem(buffer, offsets, item, end), jumpOver: true, stubs: [s] };
+      ? { item: natural, jumpOver: false, stubs: [s], bytes }
+      : { item: coldestItem(buffer, offsets, item, end), jumpOver: true, stubs: [s], bytes };
     islands.push(last);
   }
   // A check of short reach may have got an island before that of an earlier one of long reach.
   return islands.sort((a, b) => a.item - b.item);
+}
+
+function add(island: Island, stub: number, bytes: number): void {
+  island.stubs.push(stub);
+  island.bytes += bytes;
 }
 
 /**

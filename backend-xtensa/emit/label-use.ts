@@ -16,10 +16,14 @@ export const enum ItemKind {
   Literal = 3,
   /** CALL0 or J to symbol `label`, resolved by the linker. */
   Symbol = 4,
-  /** Conditional branch to trap stub `label`. */
+  /** Conditional branch to stub `label`. */
   Check = 5,
   /** LOOP to the label behind the loop's body. */
   Loop = 6,
+  /** Three bytes that are no instruction: `label` is their value. */
+  Data = 7,
+  /** Instructions that nobody executes, so that the next item lies on a word. */
+  Align = 8,
 }
 
 /** Forms of a Branch or Check, each larger than the one before; relaxation only ever moves up. */
@@ -28,12 +32,13 @@ export const enum Form {
   Narrow = 0,
   /** The branch itself. */
   Direct = 1,
-  /** Inverted branch over a J; for a Check, over its own ill.n. */
+  /** Inverted branch over a J; for a Check, over its own stub. */
   Inverted = 2,
 }
 
 export const JUMP_BYTES = 3;
-export const STUB_BYTES = 2;
+/** A stub is an ill.n, or a J to code out of line. */
+export const TRAP_BYTES = 2;
 /** Worst size of any item: an inverted branch and a jump. */
 export const MAX_ITEM_BYTES = 6;
 
@@ -78,5 +83,5 @@ export const JUMP_MAXIMUM = 131075;
 
 /** Bytes of a branch in a form. */
 export const BRANCH_BYTES: readonly number[] = [2, 3, 6];
-/** Bytes of a check in a form. */
-export const CHECK_BYTES: readonly number[] = [2, 3, 5];
+/** Bytes of an inverted branch, without what it skips. */
+export const INVERTED_BYTES = 3;

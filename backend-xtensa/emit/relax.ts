@@ -4,12 +4,12 @@
 import { DiagnosticError } from '../../compiler/diagnostics.js';
 import { LoopConflict } from '../mach/hardware-loops.js';
 import { rowOf } from '../isa/table.js';
-import type { CodeBuffer } from './code-buffer.js';
+import { alignBytes, type CodeBuffer, stubBytes } from './code-buffer.js';
 import { placeIslands, type Island } from './islands.js';
 import {
   BRANCH_BYTES,
-  CHECK_BYTES,
   Form,
+  INVERTED_BYTES,
   ItemKind,
   JUMP_BYTES,
   JUMP_MAXIMUM,
@@ -17,7 +17,6 @@ import {
   LOOP_MAXIMUM,
   NARROW_MAXIMUM,
   NARROW_MINIMUM,
-  STUB_BYTES,
   branchInfo,
 } from './label-use.js';
 
@@ -29,7 +28,7 @@ export interface CodeLayout {
   readonly islands: readonly Island[];
   /** Offset of each island. */
   readonly islandOffsets: Int32Array;
-  /** Offset of each trap stub, -1 if the check has its own ill.n. */
+  /** Offset of each stub, -1 if it directly follows its check. */
   readonly stubOffsets: Int32Array;
 }
 
@@ -40,33 +39,30 @@ export function relax(buffer: CodeBuffer): CodeLayout {
   for (let i = 0; i < count; i++) {
     switch (kind[i]) {
       case ItemKind.Branch:
-        forms[i] = branchInfo(op[i]!).narrow >= 0 ? Form.Narrow : Form.Direct;
-        sizes[i] = BRANCH_BYTES[forms[i]!]!;
-        break;
       case ItemKind.Check:
         forms[i] = branchInfo(op[i]!).narrow >= 0 ? Form.Narrow : Form.Direct;
-        sizes[i] = CHECK_BYTES[forms[i]!]!;
+        sizes[i] = BRANCH_BYTES[forms[i]!]!;
         break;
       default:
         sizes[i] = rowOf(op[i]!).size;
     }
   }
   const offsets = new Int32Array(count + 1);
-  assign(offsets, sizes, [], null);
+  assign(buffer, offsets, sizes, [], null);
   const islands = placeIslands(buffer, offsets);
   const islandOffsets = new Int32Array(islands.length);
   const stubOffsets = new Int32Array(buffer.stubs.length);
   do {
-    assign(offsets, sizes, islands, islandOffsets);
+    assign(buffer, offsets, sizes, islands, islandOffsets);
     islands.forEach((island, k) => {
       let at = islandOffsets[k]! + (island.jumpOver ? JUMP_BYTES : 0);
       for (const stub of island.stubs) {
         stubOffsets[stub] = at;
-        at += STUB_BYTES;
+        at += stubBytes(buffer.stubs[stub]!);
       }
     });
   } while (growForms(buffer, offsets, stubOffsets, forms, sizes));
-  // Checks with an ill.n of their own leave their stub unused; it stays where it is, two bytes that nobody reaches.
+  // Checks that got a stub right behind them leave the other one unused; it stays where it is, and nobody reaches it.
   for (let s = 0; s < buffer.stubs.length; s++) {
     if (forms[buffer.stubs[s]!.item] === Form.Inverted) stubOffsets[s] = -1;
   }
@@ -74,6 +70,7 @@ export function relax(buffer: CodeBuffer): CodeLayout {
 }
 
 function assign(
+  { kind }: CodeBuffer,
   offsets: Int32Array,
   sizes: Uint8Array,
   islands: readonly Island[],
@@ -86,17 +83,15 @@ function assign(
     while (next < islands.length && islands[next]!.item === i) {
       const island = islands[next]!;
       islandOffsets![next++] = at;
-      at += (island.jumpOver ? JUMP_BYTES : 0) + island.stubs.length * STUB_BYTES;
+      at += (island.jumpOver ? JUMP_BYTES : 0) + island.bytes;
     }
     offsets[i] = at;
-    if (i < count) at += sizes[i]!;
+    if (i < count) at += kind[i] === ItemKind.Align ? alignBytes(at) : sizes[i]!;
   }
 }
 
 /** A body of at least one instruction. */
 const LOOP_MINIMUM = 5;
-/** Bytes before the J of an inverted branch. */
-const INVERTED_BYTES = 3;
 
 function checkJump(distance: number): void {
   if (distance < JUMP_MINIMUM || distance > JUMP_MAXIMUM) {
@@ -133,7 +128,8 @@ function growForms(
         if (distance >= info.minimum && distance <= info.maximum) continue;
         forms[i] = Form.Inverted;
       }
-      sizes[i] = (k === ItemKind.Branch ? BRANCH_BYTES : CHECK_BYTES)[forms[i]!]!;
+      const isCheck = k === ItemKind.Check && forms[i] === Form.Inverted;
+      sizes[i] = isCheck ? INVERTED_BYTES + stubBytes(buffer.stubs[ref[i]!]!) : BRANCH_BYTES[forms[i]!]!;
       grew = true;
     } else if (k === ItemKind.Loop) {
       const distance = offsets[labels[ref[i]!]!]! - offsets[i]!;
@@ -141,6 +137,12 @@ function growForms(
     } else if (k === ItemKind.Jump) {
       checkJump(offsets[labels[ref[i]!]!]! - offsets[i]!);
     }
+  }
+  for (let s = 0; s < buffer.stubs.length; s++) {
+    const { item, label } = buffer.stubs[s]!;
+    if (label < 0) continue;
+    const from = forms[item] === Form.Inverted ? offsets[item]! + INVERTED_BYTES : stubOffsets[s]!;
+    checkJump(offsets[labels[label]!]! - from);
   }
   if (far.size > 0) throw new LoopConflict(far);
   return grew;

@@ -4,7 +4,7 @@ import { TrapCode } from '../../compiler/abi/traps.js';
 import { Op as Ir } from '../../compiler/ir/ops.js';
 import type { Inst } from '../../compiler/ir/function.js';
 import { Op } from '../isa/table.js';
-import { def, use } from '../mach/inst.js';
+import { Pseudo, def, use } from '../mach/inst.js';
 import type { VReg } from '../regalloc/api.js';
 import { isConst } from './cond.js';
 import type { Lowering } from './context.js';
@@ -132,6 +132,13 @@ const refSignature: Rule = (lo, inst) => {
   lo.emit(Op.L32I, [lo.def(inst), lo.use(inst.args[0]!)], 0).site = TrapCode.UninitializedElement;
 };
 
+/** Bounds check and native pointer in one, as the way out of line needs the registers of both. */
+const windowAddress: Rule = (lo, inst) => {
+  const [address, limit, base] = inst.args as [Inst, Inst, Inst];
+  const operands = [lo.def(inst), lo.use(address), lo.use(limit), lo.use(base)];
+  lo.emit(Pseudo.WindowAddress, operands, inst.imm, inst.imm2).site = TrapCode.MemoryOutOfBounds;
+};
+
 /** A float whose bits only an integer register wants, or the other way round. */
 const reinterpretToInt: Rule = (lo, inst) => {
   lo.emit(Op.RFR, [def(lo.result(inst)), lo.use(inst.args[0]!)]);
@@ -152,6 +159,7 @@ export const MEM_RULES: Rules = {
   [Ir.I32Store16]: store(Op.S16I, 2, 0xffff),
   [Ir.F32Store]: storeFloat,
   [Ir.RefSignature]: refSignature,
+  [Ir.WindowAddr]: windowAddress,
   [Ir.I32ReinterpretF32]: reinterpretToInt,
   [Ir.F32ReinterpretI32]: reinterpretToFloat,
 };

@@ -25,6 +25,7 @@ const PSEUDO_NAMES: Readonly<Record<number, string>> = {
   [Pseudo.ReadBool]: 'READ_BOOL',
   [Pseudo.Loop]: 'LOOP',
   [Pseudo.LoopEnd]: 'LOOP_END',
+  [Pseudo.WindowAddress]: 'WINDOW_ADDRESS',
 };
 
 /** Name of an instruction: the table's mnemonic, or a pseudo's name in capitals. */
@@ -52,7 +53,7 @@ export function formatInst(inst: MachInst): string {
   const shown = immediates > 0 || inst.imm !== 0 || inst.op === Pseudo.Const;
   if (inst.symbol !== null) words.push(inst.symbol);
   if (shown) words.push(`#${inst.imm}`);
-  if (immediates > 1) words.push(`#${inst.imm2}`);
+  if (immediates > 1 || inst.op === Pseudo.WindowAddress) words.push(`#${inst.imm2}`);
   if (inst.op === Pseudo.AddUnless) words.push(`by ${inst.amount}`);
   if (inst.site !== 0) words.push(`site ${inst.site}`);
   return `${defs.length > 0 ? `${defs.join(', ')} = ` : ''}${words.join(' ')}`;

@@ -101,6 +101,10 @@ export const LIBCALLS = {
   memoryCopy: state('rt_memory_copy', [I32, I32, I32, I32, I32], 'status'),
   /** (memory, struct wasm_segment *, dst, src, n) -> status */
   memoryInit: state('rt_memory_init', [I32, I32, I32, I32, I32], 'status'),
+  /** The three above for modules that may use grant windows: Wasm addresses may be window addresses. */
+  windowMemoryFill: state('rt_window_memory_fill', [I32, I32, I32, I32], 'status'),
+  windowMemoryCopy: state('rt_window_memory_copy', [I32, I32, I32, I32, I32], 'status'),
+  windowMemoryInit: state('rt_window_memory_init', [I32, I32, I32, I32, I32], 'status'),
   /** (struct wasm_table *, initial value, delta) -> old size or -1 */
   tableGrow: state('rt_table_grow', [I32, I32, I32], 'none'),
   /** (table, start, value, n) -> status */

@@ -274,7 +274,7 @@ export const Op = {
    * Checks addr (unsigned) + imm (extent, 1..2^32) <= size of memory imm2, trapping otherwise, and gives the native
    * pointer of addr: address translation and bounds check are this one op (D9, D10). Every load and store takes such a
    * pointer and an offset+width within its extent. Extent 0 is translation alone: the bounds pass has proved, for the
-   * places where the pointer is used, that no check is needed.
+   * places where the pointer is used, that no check is needed. `aux`: rights of windows that satisfy it too (windows.ts).
    */
   MemAddr: define('mem.addr', [I32], I32, { effect: 'trap', reads: Resource.MemorySize, imm: ['extent', 'memory'] }),
   /** Current size of memory imm in bytes (as u32; 2^32 shows as 0xffffffff, no board has it). */
@@ -406,6 +406,13 @@ export const Op = {
   RefSignature: define('ref.signature', [I32], I32, { effect: 'trap' }),
   /** Call of runtime function `aux: LibCall` (compiler/abi/libcalls.ts); its effects are those of its table row. */
   LibCall: define('libcall', null, 'dynamic', { effect: 'call' }),
+
+  /**
+   * (address, limit, base): base + address if address <u limit; else the pointer that the grant table gives for imm bytes
+   * from the window address on with the rights imm2, trapping with MemoryOutOfBounds if there is none. Made by lowering of
+   * a `mem.addr` that windows satisfy.
+   */
+  WindowAddr: define('window.addr', [I32, I32, I32], I32, { effect: 'trap', imm: ['extent', 'rights'] }),
 
   // -- checks (side effect: may trap with code imm). Made by lowering; selection gives one branch to an out-of-line stub
   /** Trap if args[0] <u args[1]. */

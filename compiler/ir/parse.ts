@@ -17,6 +17,7 @@ import type {
 } from './module.js';
 import { Op, OP_BY_NAME, OPS } from './ops.js';
 import { formatSignature, type Signature, Type, TYPE_NAMES } from './types.js';
+import { setWindowRights } from './windows.js';
 
 /** A fault in IR text; `line` counts from 1. */
 export class ParseError extends Error {
@@ -295,6 +296,10 @@ class FuncReader {
     } else {
       const key = line.next();
       line.expect('=');
+      if (inst.op === Op.MemAddr && key === 'rights') {
+        setWindowRights(inst, line.integer());
+        return;
+      }
       const index = OPS[inst.op]!.imm.indexOf(key);
       if (index < 0) line.fail(`${OPS[inst.op]!.name} has no immediate "${key}"`);
       const value =

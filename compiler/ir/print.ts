@@ -6,6 +6,7 @@ import type { Block, Edge, Func, Inst } from './function.js';
 import type { IrModule } from './module.js';
 import { Op, OPS } from './ops.js';
 import { formatSignature, Type, TYPE_NAMES } from './types.js';
+import { windowRights } from './windows.js';
 
 export interface PrintOptions {
   /** Append `!offset`, the byte offset in the .wasm file, to instructions that have one. */
@@ -112,6 +113,7 @@ function immediates(inst: Inst): string[] {
         out.push(`${names[0]}=${value}`);
       }
       if (names.length > 1 && inst.imm2 !== 0) out.push(`${names[1]}=${inst.imm2}`);
+      if (inst.op === Op.MemAddr && windowRights(inst) !== 0) out.push(`rights=${windowRights(inst)}`);
       return out;
     }
   }

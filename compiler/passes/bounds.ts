@@ -8,6 +8,7 @@ import { countUses } from '../analysis/uses.js';
 import { type Func, type Inst, replace, resolve, resolveUses } from '../ir/function.js';
 import type { IrModule, MemoryDecl } from '../ir/module.js';
 import { Op } from '../ir/ops.js';
+import { coversRights, setWindowRights, windowRights } from '../ir/windows.js';
 import { groupChecks, MAX_DISTANCE, splitAddress } from './group-checks.js';
 
 export interface BoundsCounts {
@@ -32,6 +33,8 @@ interface Check {
   readonly offset: number;
   /** Bytes from the address known to be inside once it has run: the extent, also of dropped checks. */
   readonly extent: number;
+  /** Of a window that may be what the address is in; 0: it is in the own memory. */
+  readonly rights: number;
 }
 
 /** Rewrites `func` in place. */
@@ -93,14 +96,16 @@ class BoundsPass {
     const proved = extent === 0 || this.inside(inst, extent, memory);
     if (proved && extent !== 0) this.counts.range++;
     const below = this.nearestBelow(list, inst, offset);
-    if (below !== null && offset !== below.offset && this.uses[inst.args[0]!.id] === 1) {
+    // What is inside the own memory says nothing of an address that may be in a window.
+    const usable = below !== null && !(proved && below.rights !== 0);
+    if (usable && offset !== below.offset && this.uses[inst.args[0]!.id] === 1) {
       // Nothing else needs the address, so the pointer is made from the one below.
       const distance = (offset - below.offset) | 0;
       this.join(inst, proved ? below.inst : this.rebase(inst, below, distance + extent, list, out), distance, out);
       return;
     }
     if (proved) inst.imm = 0;
-    list.push({ inst, offset, extent });
+    list.push({ inst, offset, extent, rights: proved ? 0 : windowRights(inst) });
     this.byRoot[inst.imm2]!.set(root, list);
     out.push(inst);
   }
@@ -116,7 +121,8 @@ class BoundsPass {
     const check = this.func.create(Op.MemAddr, [below.inst.args[0]!], extent, inst.imm2);
     check.block = inst.block;
     check.loc = inst.loc;
-    list.push({ inst: check, offset: below.offset, extent });
+    setWindowRights(check, windowRights(inst));
+    list.push({ inst: check, offset: below.offset, extent, rights: windowRights(inst) });
     out.push(check);
     return check;
   }
@@ -128,7 +134,7 @@ class BoundsPass {
       const check = list[i]!;
       const distance = (offset - check.offset) | 0;
       if (distance < 0 || distance >= MAX_DISTANCE || !this.tree.dominates(check.inst.block!, inst.block!)) continue;
-      if (distance + extent <= check.extent) {
+      if (distance + extent <= check.extent && coversRights(check.rights, windowRights(inst))) {
         this.counts.covered++;
         return check;
       }

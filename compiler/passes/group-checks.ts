@@ -3,6 +3,7 @@
 import { mayTrap, writes } from '../analysis/effects.js';
 import { type Block, type Func, type Inst, replace, resolve, resolveUses } from '../ir/function.js';
 import { Op } from '../ir/ops.js';
+import { canJoinRights, setWindowRights, windowRights } from '../ir/windows.js';
 
 /**
  * No memory has 2^30 bytes or more on a 32-bit chip (nor in the reference interpreter), so an address that passed a check
@@ -32,6 +33,8 @@ interface Group {
   /** Stretch they touch, relative to the first one's address. */
   from: number;
   to: number;
+  /** Of windows: what all of them together need. */
+  rights: number;
 }
 
 /**
@@ -61,17 +64,19 @@ function groupsOf(block: Block): Group[] {
     }
     if (inst.imm === 0) continue;
     const [root, offset] = splitAddress(inst.args[0]!);
+    const rights = windowRights(inst);
     let group = open.get(root);
     if (group === undefined) {
-      group = { root, memory: inst.imm2, members: [], distances: [], firstOffset: offset, from: 0, to: 0 };
+      group = { root, memory: inst.imm2, members: [], distances: [], firstOffset: offset, from: 0, to: 0, rights };
       open.set(root, group);
-    } else if (group.memory !== inst.imm2) continue;
+    } else if (group.memory !== inst.imm2 || !canJoinRights(group.rights, rights)) continue;
     const distance = (offset - group.firstOffset) | 0;
     const from = Math.min(group.from, distance);
     const to = Math.max(group.to, distance + inst.imm);
     if (to - from >= MAX_DISTANCE) continue;
     group.from = from;
     group.to = to;
+    group.rights |= rights;
     group.members.push(inst);
     group.distances.push(distance);
     if (group.members.length === 2) found.push(group);
@@ -108,6 +113,7 @@ function rewrite(func: Func, block: Block, groups: readonly Group[]): number {
       const offset = (group.firstOffset + group.from) | 0;
       const address = group.from === 0 ? resolve(inst.args[0]!) : plus(inst, resolve(group.root), offset);
       check = emit(inst, Op.MemAddr, [address], group.to - group.from, group.memory);
+      setWindowRights(check, group.rights);
       joint.set(group, check);
     } else saved++;
     inst.block = null;

@@ -8,6 +8,7 @@ import { type Func, type Inst, replace, resolve, resolveUses } from '../ir/funct
 import type { IrModule } from '../ir/module.js';
 import { Op, OPS } from '../ir/ops.js';
 import { Type } from '../ir/types.js';
+import { coversRights, windowRights } from '../ir/windows.js';
 import { ValueTable } from './value-table.js';
 
 export interface GvnCounts {
@@ -157,7 +158,8 @@ class Numbering {
     key[0] = op * 8 + type;
     key[1] = op === Op.MemAddr ? 0 : inst.imm;
     key[2] = inst.imm2;
-    key[3] = inst.aux === null ? 0 : this.intern(inst.aux);
+    // The pointer is the same whatever a check asks of windows; whether its check is as good, findLeader looks at.
+    key[3] = inst.aux === null || op === Op.MemAddr ? 0 : this.intern(inst.aux);
     for (let i = 0; i < 4; i++) key[4 + i] = i < count ? numbers[args[i]!.id]! : 0;
     if (count === 2 && key[4]! > key[5]! && OPS[op]!.commutative) {
       const first = key[4]!;
@@ -212,7 +214,7 @@ class Numbering {
     for (let i = list.length - 1; i >= stop; i--) {
       const candidate = resolve(list[i]!);
       if (candidate.block === null || candidate.type !== inst.type) continue;
-      if (inst.op === Op.MemAddr && candidate.imm < inst.imm) continue;
+      if (inst.op === Op.MemAddr && !implies(candidate, inst)) continue;
       if (this.tree.dominates(candidate.block, inst.block!)) return candidate;
     }
     return null;
@@ -257,6 +259,10 @@ class Numbering {
     return a.imm + load.imm !== b.imm + store.imm;
   }
 }
+
+/** Does a check of the same address imply another? */
+const implies = (check: Inst, other: Inst): boolean =>
+  check.imm >= other.imm && coversRights(windowRights(check), windowRights(other));
 
 /** Root value and constant displacement of an access's address. */
 function place(access: Inst): [root: Inst, offset: number] {

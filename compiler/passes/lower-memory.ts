@@ -13,10 +13,12 @@ import {
   tableSymbol,
 } from '../abi/symbols.js';
 import { TrapCode } from '../abi/traps.js';
+import { fitsWindow, WINDOW_BASE } from '../abi/window.js';
 import type { Func, Inst } from '../ir/function.js';
 import type { IrModule } from '../ir/module.js';
 import { Op } from '../ir/ops.js';
 import { Type } from '../ir/types.js';
+import { windowRights } from '../ir/windows.js';
 import { emitStatusCall } from './libcall.js';
 import { Rewriter } from './rewrite.js';
 
@@ -54,7 +56,7 @@ class MemoryLowering {
     const [a, b, c] = args;
     switch (inst.op) {
       case Op.MemAddr:
-        return this.address(a!, imm, imm2);
+        return usesWindow(inst) ? this.windowAddress(inst) : this.address(a!, imm, imm2);
       case Op.MemBytes:
         return this.memoryBytes(imm);
       case Op.MemorySize:
@@ -62,14 +64,14 @@ class MemoryLowering {
       case Op.MemoryGrow:
         return this.call(LIBCALLS.memoryGrow, [this.memory(imm), a!]);
       case Op.MemoryFill:
-        return this.checked(LIBCALLS.memoryFill, [this.memory(imm), a!, b!, c!], TrapCode.MemoryOutOfBounds);
+        return this.bulk(inst, LIBCALLS.memoryFill, LIBCALLS.windowMemoryFill, [this.memory(imm), a!, b!, c!]);
       case Op.MemoryCopy: {
         const operands = [this.memory(imm), this.memory(imm2), a!, b!, c!];
-        return this.checked(LIBCALLS.memoryCopy, operands, TrapCode.MemoryOutOfBounds);
+        return this.bulk(inst, LIBCALLS.memoryCopy, LIBCALLS.windowMemoryCopy, operands);
       }
       case Op.MemoryInit: {
         const operands = [this.memory(imm), this.rewriter.symbol(dataSymbol(this.module.name, imm2)), a!, b!, c!];
-        return this.checked(LIBCALLS.memoryInit, operands, TrapCode.MemoryOutOfBounds);
+        return this.bulk(inst, LIBCALLS.memoryInit, LIBCALLS.windowMemoryInit, operands);
       }
       case Op.DataDrop:
         return this.drop(dataSymbol(this.module.name, imm));
@@ -125,6 +127,9 @@ class MemoryLowering {
   private checked(call: LibCall, args: Inst[], code: number): null {
     emitStatusCall(this.rewriter, call, args, code);
     return null;
+  }
+  private bulk(inst: Inst, plain: LibCall, windows: LibCall, args: Inst[]): null {
+    return this.checked(windowRights(inst) === 0 ? plain : windows, args, TrapCode.MemoryOutOfBounds);
   }
   private drop(segment: string): null {
     return this.store(this.rewriter.symbol(segment), WASM_SEGMENT.offset.length, this.rewriter.i32(0));
@@ -183,6 +188,27 @@ class MemoryLowering {
     }
     return rewriter.emit(Op.I32Add, [address, base]);
   }
+  /**
+   * The same where a window may hold the address: what is at or above the limit is looked up in the grant table. A memory
+   * too small for the extent has limit 0, so that everything is.
+   */
+  private windowAddress(inst: Inst): Inst {
+    const { args, imm: extent, imm2: index } = inst;
+    const decl = this.module.memories[index]!;
+    const { rewriter } = this;
+    const minBytes = decl.minPages * 2 ** decl.pageShift;
+    let limit: Inst;
+    if (!decl.growable) limit = rewriter.i32(Math.min(Math.max(minBytes - extent + 1, 0), WINDOW_BASE));
+    else {
+      limit = this.memoryBytes(index);
+      if (extent > 1) {
+        const before = rewriter.i32(extent - 1);
+        if (extent > minBytes) limit = rewriter.emit(Op.I32MaxU, [limit, before]);
+        limit = rewriter.emit(Op.I32Sub, [limit, before]);
+      }
+    }
+    return rewriter.emit(Op.WindowAddr, [args[0]!, limit, this.memoryBase(index)], extent, windowRights(inst));
+  }
   private memoryBase(index: number): Inst {
     const decl = this.module.memories[index]!;
     if (decl.import === null) return this.rewriter.symbol(memoryDataSymbol(this.module.name, index));
@@ -212,5 +238,9 @@ class MemoryLowering {
     return rewriter.emit(Op.I32Add, [elems, rewriter.emit(Op.I32Shl, [at, rewriter.i32(2)])]);
   }
 }
+
+/** Constant addresses are no window's: those are handed out when the program runs. */
+const usesWindow = ({ args, imm: extent, aux }: Inst): boolean =>
+  aux !== null && fitsWindow(extent) && args[0]!.op !== Op.I32Const;
 
 const KEEP = Symbol('keep');

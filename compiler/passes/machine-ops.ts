@@ -97,6 +97,7 @@ export const MACHINE_OPS: readonly number[] = [
   Op.CallRef,
   Op.RefSignature,
   Op.LibCall,
+  Op.WindowAddr,
   Op.TrapIfLtU,
   Op.TrapIfGeU,
   Op.TrapIfEq,

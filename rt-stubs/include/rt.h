@@ -171,6 +171,12 @@ u32 rt_memory_grow(struct wasm_memory *memory, u32 delta);
 u32 rt_memory_fill(struct wasm_memory *memory, u32 to, u32 value, u32 n);
 u32 rt_memory_copy(struct wasm_memory *into, struct wasm_memory *from, u32 to, u32 at, u32 n);
 u32 rt_memory_init(struct wasm_memory *memory, struct wasm_segment *segment, u32 to, u32 at, u32 n);
+u32 rt_window_memory_fill(struct wasm_memory *memory, u32 to, u32 value, u32 n);
+u32 rt_window_memory_copy(struct wasm_memory *into, struct wasm_memory *from, u32 to, u32 at, u32 n);
+u32 rt_window_memory_init(struct wasm_memory *memory, struct wasm_segment *segment, u32 to, u32 at, u32 n);
+/** Native address of [address, address + length) in the window at `address` with all of `rights`; null if the module that
+ * runs has none. Holds until the invocation ends. */
+void *rt_window_translate(u32 address, u32 length, u32 rights);
 u32 rt_table_grow(struct wasm_table *table, u32 value, u32 delta);
 u32 rt_table_fill(struct wasm_table *table, u32 to, u32 value, u32 n);
 u32 rt_table_copy(struct wasm_table *into, struct wasm_table *from, u32 to, u32 at, u32 n);
