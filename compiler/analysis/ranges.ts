@@ -26,6 +26,18 @@ const MAX_DEPTH = 12;
 const MAX_GUARDS = 24;
 const WORD = 2 ** 32;
 
+/** The back edge of a loop, as one parameter sees it: where it leaves from, what it gives. */
+interface Back {
+  readonly from: Block;
+  readonly next: Inst;
+}
+
+/** What is known of a loop counter: its values in the header, and how often the back edge can be passed. */
+interface Counter {
+  readonly range: Interval;
+  readonly rounds: number;
+}
+
 /** What a branch that was taken says. */
 interface Guard {
   readonly cond: Inst;
@@ -37,6 +49,7 @@ const constant = (inst: Inst | undefined): number | null =>
 
 export class Ranges {
   private readonly known = new Map<Inst, Interval>();
+  private readonly roundsOf = new Map<Block, number>();
   private readonly guards: (Guard | null)[] = [];
   private readonly incoming;
 
@@ -171,44 +184,78 @@ export class Ranges {
   }
 
   private param(param: Inst, depth: number): Interval {
+    const flow = this.flow(param, depth);
+    if (flow === null) return ANY;
+    const { start, back } = flow;
+    if (back === null) return start;
+    const step = stepOf(param, back.next);
+    if (step === 0) return ANY;
+    const { range } = this.counter(param, back, start, step);
+    // Whatever else counts the rounds of the loop bounds this one too.
+    const rounds = this.rounds(param.block!, depth);
+    if (rounds === Infinity) return range;
+    return intersect(range, add(start, interval(Math.min(0, step * rounds), Math.max(0, step * rounds))));
+  }
+
+  /** Where a parameter's values come from: from outside in `start`, from at most one back edge. Null if that is unknown. */
+  private flow(param: Inst, depth: number): { readonly start: Interval; readonly back: Back | null } | null {
     const block = param.block!;
     const edges = this.incoming[block.id]!;
     const index = block.params.indexOf(param);
     let start: Interval | null = null;
-    let back: { readonly from: Block; readonly next: Inst } | null = null;
+    let back: Back | null = null;
     for (let i = 0; i < edges.length; i++) {
       const value = edges[i]!.args[index]!;
       const from = block.preds[i]!;
       if (value === param) continue;
       if (this.tree.dominates(block, from)) {
-        if (back !== null) return ANY;
+        if (back !== null) return null;
         back = { from, next: value };
         continue;
       }
       const range = this.at(value, from, depth);
       start = start === null ? range : union(start, range);
     }
-    if (start === null) return ANY;
-    return back === null ? start : this.counter(param, back.from, back.next, start);
+    return start === null ? null : { start, back };
   }
 
-  /** Loop counter: begins in `start` and goes on from block `from` with `next` = param + step. */
-  private counter(param: Inst, from: Block, next: Inst, start: Interval): Interval {
-    const step = next.op === Op.I32Add && next.args[0] === param ? constant(next.args[1]) : null;
-    if (step === null || step === 0) return ANY;
-    let result = ANY;
+  /** How often the back edge of the loop with this header can be passed after each entry; Infinity if unknown. */
+  private rounds(header: Block, depth: number): number {
+    const known = this.roundsOf.get(header);
+    if (known !== undefined) return known;
+    // While it is computed, a cycle through it knows nothing.
+    this.roundsOf.set(header, Infinity);
+    let least = Infinity;
+    if (depth > 0 && header.preds.filter((from) => this.tree.dominates(header, from)).length === 1) {
+      for (const param of header.params) {
+        const flow = param.type === Type.I32 ? this.flow(param, depth - 1) : null;
+        if (flow === null || flow.back === null) continue;
+        const step = stepOf(param, flow.back.next);
+        if (step !== 0) least = Math.min(least, this.counter(param, flow.back, flow.start, step).rounds);
+      }
+    }
+    this.roundsOf.set(header, least);
+    return least;
+  }
+
+  /** Loop counter: begins in `start` and goes on with param + step. */
+  private counter(param: Inst, { from, next }: Back, start: Interval, step: number): Counter {
+    let range = ANY;
+    let rounds = Infinity;
     for (const guard of this.guardsOfBackEdge(param.block!, from)) {
       const exact = untilEqual(exactEnd(guard, next) ?? stepped(exactEnd(guard, param), step), start, step);
-      if (exact !== null) return exact;
+      if (exact !== null) return { range: exact, rounds: (exact.hi - exact.lo) / Math.abs(step) };
       // What goes round is `next`, and was in `round` when the guard was passed.
       const direct = this.implied(guard, next);
       const through = add(this.implied(guard, param), single(step));
       for (const round of [direct, through]) {
         if (round === ANY || round === ANY_SIGNED) continue;
-        result = intersect(result, monotone(signed(start), signed(round), step) ?? union(start, round));
+        const passed = monotone(signed(start), signed(round), step);
+        range = intersect(range, passed ?? union(start, round));
+        if (passed !== null) rounds = Math.min(rounds, Math.floor((passed.hi - passed.lo) / Math.abs(step)));
       }
     }
-    return result;
+    return { range, rounds };
   }
 
   /** Branches that every way from the header back to it passes: those that lead to `from`, and its own. */
@@ -287,6 +334,10 @@ function untilEqual(end: number | null, start: Interval, step: number): Interval
   if (distance === 0 || distance % by !== 0) return null;
   return step > 0 ? interval(start.lo, start.lo + distance - by) : interval(start.lo - distance + by, start.lo);
 }
+
+/** Constant that a round adds to a parameter; 0 if it does anything else. */
+const stepOf = (param: Inst, next: Inst): number =>
+  next.op === Op.I32Add && next.args[0] === param ? (constant(next.args[1]) ?? 0) : 0;
 
 const stepped = (end: number | null, step: number): number | null => (end === null ? null : end + step);
 
