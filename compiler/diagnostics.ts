@@ -37,6 +37,7 @@ export const DIAGNOSTICS = {
   W403: 'image does not fit',
   W404: 'duplicate symbol',
   W405: 'relocation out of range',
+  W406: 'no shadow stack',
   W501: 'implementation limit',
   W601: 'cannot read file',
   W602: 'cannot write file',

@@ -9,6 +9,7 @@ import { DiagnosticError } from '../compiler/diagnostics.js';
 import { R_XTENSA } from './elf-constants.js';
 import { writeFlashImage } from './image/flash.js';
 import { readFlashImage } from './image/read.js';
+import { LinkerSymbol } from '../compiler/abi/linker-symbols.js';
 import { link, linkInto } from './link.js';
 import type { LinkedImage } from './linked.js';
 import { formatMap } from './map-file.js';
@@ -352,6 +353,29 @@ describe('link', () => {
     expect(targetOf(image, code.base)).toBe(base.symbols.get('work')!.address);
     expect(wordOf(image, data.base)).toBe(base.stack!.base + 512);
     expect(image.segments.map((segment) => segment.address)).toEqual([data.base, code.base]);
+  });
+
+  it('adds code that checks return addresses only where there is a shadow stack', () => {
+    const added = object(
+      'second.wasm',
+      [
+        {
+          name: '.data.shadow',
+          flags: DATA,
+          content: new Uint8Array(4),
+          relocations: [[0, R_XTENSA.ABS32, LinkerSymbol.ShadowDisplacement, 0]],
+        },
+      ],
+      [{ name: LinkerSymbol.ShadowDisplacement, section: 'undefined' }],
+      'module',
+      moduleInfo('second'),
+    );
+    const slot = { code: { base: 0x40090000, end: 0x400a0000 }, data: { base: 0x3ffd0000, end: 0x3ffe0000 } };
+    const plain = link([runtime(), moduleObject()], ESP32);
+    expect(codeOf(() => linkInto(plain, [added], slot)).code).toBe('W406');
+    const base = link([runtime(), moduleObject()], ESP32, { shadowStack: true });
+    const displacement = base.symbols.get(LinkerSymbol.ShadowDisplacement)!.address;
+    expect(wordOf(linkInto(base, [added], slot), slot.data.base) >>> 0).toBe(displacement >>> 0);
   });
 
   it('writes a map that names every live function', () => {

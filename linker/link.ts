@@ -12,7 +12,7 @@ import { DEFAULT_STACK_BYTES, isLinkerDefined, layoutBoard, layoutSlot } from '.
 import type { Layout, Placement, SlotRegions } from './layout.js';
 import type { LinkedImage, LinkedSection, LinkedSegment, LinkedSymbol, RegionUse } from './linked.js';
 import type { InputObject, InputSection } from './object.js';
-import type { SizeOf } from './placer.js';
+import { refersTo, type SizeOf } from './placer.js';
 import { relocateSection } from './relocate.js';
 import type { RelocationContext } from './relocate.js';
 import { buildSegments } from './segments.js';
@@ -94,7 +94,7 @@ export function link(objects: readonly InputObject[], board: BoardDescription, o
 /**
  * Links modules into a slot of a machine that already holds `base` (D8). The segments are the new ones only; their
  * symbols include the base's.
- * @throws DiagnosticError as `link`
+ * @throws DiagnosticError as `link`; W406 for code that needs a shadow stack where the base has none
  */
 export function linkInto(
   base: LinkedImage,
@@ -104,8 +104,14 @@ export function linkInto(
 ): LinkedImage {
   const externals = new Map<string, number>();
   for (const [name, symbol] of base.symbols) externals.set(name, symbol.address);
-  // A slot has no stacks of its own: without a shadow stack in the base its symbol stays unresolved.
+  // A slot has no stacks of its own.
   const inSlot = (name: string): boolean => name !== LinkerSymbol.ShadowDisplacement && isLinkerDefined(name);
+  const shadowed = objects.find((object) => refersTo([object], LinkerSymbol.ShadowDisplacement));
+  if (shadowed !== undefined && !base.symbols.has(LinkerSymbol.ShadowDisplacement))
+    throw new DiagnosticError(
+      'W406',
+      `${shadowed.name} was compiled with --cfi full, but the image it is added to was linked without a shadow stack`,
+    );
   const resolution = resolveSymbols(objects, { isLinkerDefined: inSlot, externals });
   const imported = base.modules.map(({ file, info }): InputObject => {
     return { name: file, origin: 'module', sections: [], symbols: [], info };
