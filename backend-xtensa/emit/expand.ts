@@ -9,6 +9,7 @@ import { Op, rowOf } from '../isa/table.js';
 import { inverseBranch } from '../lower/cond.js';
 import { LoopConflict } from '../mach/hardware-loops.js';
 import { Pseudo, isBranch, type MachBlock, type MachFunction, type MachInst } from '../mach/inst.js';
+import { rotateLoops } from '../mach/rotate.js';
 import type { MachRegallocInput } from '../mach/regalloc-input.js';
 import { isSlot, slotOf, type Location, type Move, type RegallocOutput } from '../regalloc/api.js';
 import { CodeBuffer } from './code-buffer.js';
@@ -76,7 +77,8 @@ class Expander {
   run(): CodeBuffer {
     const { out, mach, input } = this;
     const { movesBefore, skipped, locations } = this.allocation;
-    const kept = mach.blocks.filter((block) => this.forward[block.index] === null);
+    const withCode = mach.blocks.filter((block) => this.forward[block.index] === null);
+    const kept = rotateLoops(withCode, (block) => this.resolve(block));
     const isTarget = this.branchTargets(kept);
     for (let b = 0; b < kept.length; b++) {
       const block = kept[b]!;
