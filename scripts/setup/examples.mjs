@@ -1,6 +1,6 @@
 // Takes examples/ and the language tools that are there; gives build/examples/**/*.wasm and says what could not be built.
 // Refuses to know wasm-aot: it makes its input.
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { root } from './bootstrap.mjs';
 import {
@@ -34,13 +34,34 @@ const SDK = {
   'sdk/caller-rust': ['sdk/rust/caller.rs', rustModule],
 };
 
+/** Applications of several modules: a things.json each. */
+const APPS = {
+  'weather-station/sensor': ['weather-station/sensor.rs', rustModule],
+  'weather-station/filter': ['weather-station/filter.ts', compileAssemblyScriptModule],
+  'weather-station/alarm': ['weather-station/alarm.c', compileC],
+  'weather-station/store': ['weather-station/store.rs', rustModule],
+  'weather-station/console': ['weather-station/console.c', compileC],
+  'motor-control/drive': ['motor-control/drive.c', compileC],
+  'motor-control/control': ['motor-control/control.c', compileC],
+  'motor-control/rogue': ['motor-control/rogue.c', compileC],
+  'motor-control/supervisor': ['motor-control/supervisor.ts', compileAssemblyScriptModule],
+};
+
+/** Newest change below a folder. */
+function newest(folder) {
+  return Math.max(0, ...readdirSync(folder, { recursive: true }).map((path) => statSync(join(folder, path)).mtimeMs));
+}
+
 function build(examples) {
   const built = [];
   const skipped = [];
+  const tools = Math.max(newest(join(root, 'sdk')), newest(join(root, 'scripts/setup')));
   for (const [name, [source, compile]] of Object.entries(examples)) {
     const wasm = join(out, `${name}.wasm`);
+    const changed = Math.max(tools, newest(join(root, 'examples', dirname(source))));
     mkdirSync(dirname(wasm), { recursive: true });
-    const needs = compile(join('examples', source), wasm);
+    const current = existsSync(wasm) && statSync(wasm).mtimeMs > changed;
+    const needs = current ? undefined : compile(join('examples', source), wasm);
     if (needs === undefined) built.push({ name, wasm });
     else skipped.push({ name, needs });
   }
@@ -57,8 +78,13 @@ export function buildSdkExamples() {
   return build(SDK);
 }
 
+/** Builds the modules of the applications; gives the same. */
+export function buildAppModules() {
+  return build(APPS);
+}
+
 if (process.argv[1]?.endsWith('examples.mjs')) {
-  const groups = { programs: buildExamples, sdk: buildSdkExamples };
+  const groups = { programs: buildExamples, sdk: buildSdkExamples, apps: buildAppModules };
   const wanted = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(groups);
   for (const group of wanted) {
     const { built, skipped } = groups[group]();

@@ -17,7 +17,7 @@ import {
   post,
   put,
   random,
-  request,
+  requestAt,
   revoke,
   timeLeft,
   timer,
@@ -53,7 +53,8 @@ function useTable(): void {
   if (!ok(get('/table', number, 4))) return log('no table');
   const window = load<u32>(number);
   store<i32>(window + 12, load<i32>(window + 8) + 33);
-  showCode('delete table', request(Method.Delete, `/table?window=${<i32>window}`, 0, 0, 0, 0));
+  const uri = line().text('/table?window=').number(window);
+  showCode('delete table', requestAt(Method.Delete, uri.address, uri.length, 0, 0, 0, 0));
 }
 
 function hello(uri: string): Result {

@@ -85,8 +85,9 @@ export declare function call(
   capacity: u32,
 ): Result;
 
+/** `request` with a URI that is at an address in UTF-8, e.g. that of a `Line`. */
 @external("thingspire", "request")
-declare function importedRequest(
+export declare function requestAt(
   method: u32,
   uri: usize,
   uriBytes: u32,
@@ -179,7 +180,7 @@ export function request(
 ): Result {
   const bytes = encode(uri, text, TEXT_CAPACITY);
   if (bytes < 0) return reply(Code.BadOption);
-  return importedRequest(method, text, bytes, payload, payloadBytes, response, capacity);
+  return requestAt(method, text, bytes, payload, payloadBytes, response, capacity);
 }
 
 /** `request` with method GET. */
@@ -281,9 +282,14 @@ export class Line {
   /** Bytes so far; the text follows. */
   length: u32;
 
+  /** Where the text is. */
+  get address(): usize {
+    return changetype<usize>(this) + 4;
+  }
+
   private byte(value: u32): void {
     if (this.length >= LINE_CAPACITY) return;
-    store<u8>(changetype<usize>(this) + 4 + this.length, value);
+    store<u8>(this.address + this.length, value);
     this.length++;
   }
 
@@ -291,14 +297,14 @@ export class Line {
   bytes(address: usize, bytes: u32): this {
     const room = LINE_CAPACITY - this.length;
     const fitting = bytes < room ? bytes : room;
-    memory.copy(changetype<usize>(this) + 4 + this.length, address, fitting);
+    memory.copy(this.address + this.length, address, fitting);
     this.length += fitting;
     return this;
   }
 
   /** Adds a string as UTF-8; one that does not fit is left out as a whole. */
   text(value: string): this {
-    const bytes = encode(value, changetype<usize>(this) + 4 + this.length, LINE_CAPACITY - this.length);
+    const bytes = encode(value, this.address + this.length, LINE_CAPACITY - this.length);
     if (bytes > 0) this.length += bytes;
     return this;
   }
@@ -339,7 +345,7 @@ export class Line {
 
   /** Prints the line, with the module's name before it. */
   log(): void {
-    importedLog(changetype<usize>(this) + 4, this.length);
+    importedLog(this.address, this.length);
   }
 }
 
