@@ -1,0 +1,140 @@
+// Messages between the host and the thread of one module. Plain data: knows no thread and no engine.
+import type { ScalarSnapshot } from './snapshot.js';
+
+/** What a handler, an event or a start is run for. */
+export interface Invocation {
+  readonly id: number;
+  /** The event this belongs to: calls made from it carry the same number, so that a call back can run nested. */
+  readonly chain: number;
+  readonly depth: number;
+  /** Export to run; null: the start sequence. */
+  readonly entry: string | null;
+  /** For handlers: request and room for the answer. For events: numbers only. */
+  readonly request: HandlerRequest | null;
+  readonly args: readonly number[];
+  /** Milliseconds since the host's origin at which the time is over. */
+  readonly deadline: number;
+}
+
+export interface HandlerRequest {
+  /** Path and query, with leading slash. */
+  readonly uri: string;
+  /** Values of the `{}` segments. */
+  readonly parameters: readonly string[];
+  readonly caller: string;
+  readonly payload: Uint8Array;
+  /** Bytes of room for the answer. */
+  readonly capacity: number;
+}
+
+/** A request that a module makes. */
+export interface ModuleRequest {
+  readonly chain: number;
+  readonly depth: number;
+  readonly invocation: number;
+  /** Index into the manifest's `requires`, or a method and URI. */
+  readonly target: { readonly requirement: number } | { readonly method: number; readonly uri: string };
+  readonly payload: Uint8Array;
+  readonly capacity: number;
+}
+
+/** Code and payload; the payload is empty when the code says so. */
+export interface Answer {
+  readonly code: number;
+  readonly payload: Uint8Array;
+}
+
+/** How an invocation ended other than by returning. */
+export interface Fault {
+  readonly reason: 'trapped' | 'contract broken' | 'killed' | 'exited';
+  readonly message: string;
+  /** Innermost first; offsets into the original .wasm file. */
+  readonly backtrace: readonly { readonly func: number; readonly name: string; readonly offset: number }[];
+}
+
+export interface WindowGrant {
+  /** Window address of the first byte, as the holder sees it. */
+  readonly window: number;
+  readonly bytes: number;
+  readonly rights: number;
+}
+
+/** Host to module. */
+export type ToModule =
+  | { readonly type: 'invoke'; readonly invocation: Invocation }
+  | { readonly type: 'answer'; readonly id: number; readonly value: unknown }
+  /** Another module's window on this module's memory: reads or writes `address`. */
+  | {
+      readonly type: 'memory';
+      readonly id: number;
+      readonly address: number;
+      readonly bytes: number;
+      readonly write: readonly { readonly offset: number; readonly data: Uint8Array }[] | null;
+    }
+  | { readonly type: 'snapshot'; readonly id: number }
+  | { readonly type: 'restore'; readonly id: number; readonly snapshot: ScalarSnapshot };
+
+/** What a module asks the host for and waits for. Each kind has its answer's type in `HostAnswers`. */
+export type HostQuestion =
+  | { readonly kind: 'request'; readonly request: ModuleRequest }
+  | {
+      readonly kind: 'grant';
+      readonly requirement: number | null;
+      readonly caller: string | null;
+      readonly address: number;
+      readonly bytes: number;
+      readonly rights: number;
+      readonly milliseconds: number;
+    }
+  | { readonly kind: 'revoke'; readonly window: number }
+  | { readonly kind: 'observe'; readonly uri: string; readonly address: number; readonly capacity: number }
+  | { readonly kind: 'unobserve'; readonly subscription: number }
+  | { readonly kind: 'notify'; readonly path: string }
+  | { readonly kind: 'timer'; readonly id: number; readonly first: number; readonly period: number }
+  | { readonly kind: 'window'; readonly window: number }
+  | { readonly kind: 'window-read'; readonly window: number }
+  | {
+      readonly kind: 'window-write';
+      readonly window: number;
+      readonly write: readonly { readonly offset: number; readonly data: Uint8Array }[];
+    };
+
+export interface HostAnswers {
+  readonly request: Answer;
+  readonly grant: number;
+  readonly revoke: number;
+  readonly observe: number;
+  readonly unobserve: number;
+  readonly notify: number;
+  readonly timer: number;
+  readonly window: WindowGrant | null;
+  readonly 'window-read': Uint8Array | null;
+  readonly 'window-write': boolean;
+}
+
+/** Module to host. */
+export type ToHost =
+  /** The module is compiled; deadlines count from here. */
+  | { readonly type: 'ready' }
+  | { readonly type: 'question'; readonly id: number; readonly question: HostQuestion }
+  | {
+      readonly type: 'ended';
+      readonly invocation: number;
+      readonly answer: Answer | null;
+      readonly fault: Fault | null;
+    }
+  | { readonly type: 'log'; readonly text: string }
+  | { readonly type: 'console'; readonly bytes: Uint8Array }
+  | { readonly type: 'memory'; readonly id: number; readonly bytes: Uint8Array | null }
+  | { readonly type: 'snapshot'; readonly id: number; readonly snapshot: ScalarSnapshot | null }
+  | { readonly type: 'restored'; readonly id: number; readonly fine: boolean };
+
+/** What a thread is started with. */
+export interface WorkerData {
+  readonly name: string;
+  readonly wasm: Uint8Array;
+  /** Milliseconds since the epoch that `now` counts from. */
+  readonly origin: number;
+  /** Number of messages sent to the thread, for Atomics.wait. */
+  readonly signal: SharedArrayBuffer;
+}
