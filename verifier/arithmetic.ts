@@ -14,6 +14,10 @@ const isConstant = (value: Value): boolean => value.symbol === CONSTANT;
 export function addValues(walk: Walk, slot: number, a: Value, b: Value): Value {
   if (isConstant(b)) return { symbol: a.symbol, offset: (a.offset + b.offset) | 0 };
   if (isConstant(a)) return { symbol: b.symbol, offset: (a.offset + b.offset) | 0 };
+  if (a.symbol === b.symbol) {
+    const twice = shiftLeft(walk, slot, a, 1);
+    return { symbol: twice.symbol, offset: (twice.offset + b.offset - a.offset) | 0 };
+  }
   return walk.within(slot, sum(walk.arc(a), walk.arc(b)));
 }
 
@@ -27,6 +31,8 @@ function shiftLeft(walk: Walk, slot: number, a: Value, bits: number): Value {
   if (isConstant(a)) return constant(bits > 31 ? 0 : a.offset << bits);
   if (bits === 0) return a;
   if (bits > 31) return walk.within(slot, FULL);
+  const known = walk.state.shiftedFrom(a.symbol, bits);
+  if (known !== null) return { symbol: known.symbol, offset: (a.offset - known.offset) << bits };
   return walk.make(slot, { ...NOTHING, made: Made.Shifted, of: a.symbol, offset: a.offset, detail: bits });
 }
 

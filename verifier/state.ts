@@ -209,6 +209,14 @@ export class State {
     this.facts.set(symbol, { ...fact, relations: kept });
   }
 
+  /** A symbol that is (symbol + offset) << bits, with that offset; null if none is known. */
+  shiftedFrom(symbol: number, bits: number): Value | null {
+    for (const [made, fact] of this.facts)
+      if (fact.made === Made.Shifted && fact.of === symbol && fact.detail === bits)
+        return { symbol: made, offset: fact.offset };
+    return null;
+  }
+
   /** Narrows what the value can be; false if nothing is left, so that the place is not reached. */
   restrict(value: Value, arc: Arc): boolean {
     if (value.symbol === CONSTANT) return intersect(single(value.offset), arc) !== null;
@@ -247,7 +255,7 @@ export class State {
     };
   }
 
-  /** Drops facts of symbols that nothing holds any more. */
+  /** Drops facts of symbols that nothing holds any more and that nothing can be computed to again. */
   prune(): void {
     const { facts, symbols } = this;
     if (facts.size === 0) return;
@@ -261,7 +269,11 @@ export class State {
         symbol = fact.of;
       }
     }
-    for (const symbol of facts.keys()) if (!live.has(symbol)) facts.delete(symbol);
+    for (const [symbol, { made, of, arc, relations }] of facts) {
+      if (live.has(symbol)) continue;
+      const isComputable = made === Made.Shifted && live.has(of) && (relations.length > 0 || !isFull(arc));
+      if (!isComputable) facts.delete(symbol);
+    }
   }
 }
 
