@@ -8,7 +8,13 @@ import { THINGSPIRE_MODULE, THINGSPIRE_SIGNATURES } from '../compiler/abi/os-imp
 const root = join(fileURLToPath(import.meta.url), '../..');
 const read = (path: string): string => readFileSync(join(root, path), 'utf8');
 const oneLine = (text: string): string =>
-  text.replace(/\s+/g, ' ').replaceAll('( ', '(').replaceAll(',)', ')').replaceAll(', )', ')').replace(/,$/, '').trim();
+  text
+    .replace(/\s+/g, ' ')
+    .replaceAll('( ', '(')
+    .replaceAll(',)', ')')
+    .replaceAll(', )', ')')
+    .replace(/, *$/, '')
+    .trim();
 
 interface Entry {
   readonly section: string;

@@ -1,9 +1,9 @@
-// What must hold of the example applications' console lines, whatever runs them. Takes lines `module: text`, throws what
+// What must hold of the example applications' console lines, whatever runs them. Takes lines `[module] text`, throws what
 // vitest's expect throws. Knows neither device nor Node host.
 import { expect } from 'vitest';
 
 const of = (lines: readonly string[], module: string): string[] =>
-  lines.filter((line) => line.startsWith(`${module}: `)).map((line) => line.slice(module.length + 2));
+  lines.filter((line) => line.startsWith(`[${module}] `)).map((line) => line.slice(module.length + 3));
 
 const WEATHER =
   /^(\d+\.\d) s: (-?\d+\.\d\d) C, (-?\d+\.\d\d) C\/s, (\d+) new; min (-?\d+\.\d\d) mean (-?\d+\.\d\d) max (-?\d+\.\d\d)$/;

@@ -48,7 +48,7 @@ interface Subscription {
 }
 
 export class NodeHost {
-  /** Console lines, with the module's name before each. */
+  /** Console lines, with the module's name in brackets before each, as the device prints them. */
   readonly lines: string[] = [];
   private readonly instances: Instance[] = [];
   private readonly grants = new Map<number, Grant>();
@@ -226,13 +226,13 @@ export class NodeHost {
       timer: (id: number, first: number, period: number) => {
         const old = this.timers.findIndex((timer) => timer.module === self && timer.id === id);
         if (old >= 0) this.timers.splice(old, 1);
-        if (first !== 0 || period !== 0)
-          this.timers.push({ at: this.time + (first || period), module: self, id, period });
+        if (first !== 0 || period !== 0) this.timers.push({ at: this.time + first, module: self, id, period });
         return Number(id < 4);
       },
       now: () => BigInt(Math.round(this.time * 1000)),
       random: () => 4,
-      log: (address: number, bytes: number) => void this.lines.push(`${self.definition.name}: ${text(address, bytes)}`),
+      log: (address: number, bytes: number) =>
+        void this.lines.push(`[${self.definition.name}] ${text(address, bytes)}`),
       time_left: () => 1_000_000,
     };
   }

@@ -22,26 +22,26 @@ const LETTERS = new Map<number, string>([
 const PAIRS = LANGUAGES.flatMap((provider) => LANGUAGES.map((caller) => [provider, caller] as const));
 
 const TRANSCRIPT = `
-provider: provider up, -12.05
-caller: put 2.04, 0 bytes
-caller: get 2.05, 8 bytes
-caller: counter -7, changed 1x
-provider: hello ada x3 for caller since -20
-caller: post 2.05, 5 bytes
-caller: answer HELLO
-caller: post 4.00, 0 bytes
-caller: get 4.04, 0 bytes
-provider: table[3] is 233, closed
-caller: delete table 2.02, 0 bytes
-caller: sum 2.05, 4 bytes
-caller: total 4950, revoked once
-caller: observing 1
-caller: notified 2.05, 8 bytes
-caller: observed -7, changed 1x
-caller: timer put 2.04, 0 bytes
-caller: notified 2.05, 8 bytes
-caller: observed 41, changed 2x
-caller: done
+[provider] provider up, -12.05
+[caller] put 2.04, 0 bytes
+[caller] get 2.05, 8 bytes
+[caller] counter -7, changed 1x
+[provider] hello ada x3 for caller since -20
+[caller] post 2.05, 5 bytes
+[caller] answer HELLO
+[caller] post 4.00, 0 bytes
+[caller] get 4.04, 0 bytes
+[provider] table[3] is 233, closed
+[caller] delete table 2.02, 0 bytes
+[caller] sum 2.05, 4 bytes
+[caller] total 4950, revoked once
+[caller] observing 1
+[caller] notified 2.05, 8 bytes
+[caller] observed -7, changed 1x
+[caller] timer put 2.04, 0 bytes
+[caller] notified 2.05, 8 bytes
+[caller] observed 41, changed 2x
+[caller] done
 `;
 
 const PROVIDES: HostModule['provides'] = [
