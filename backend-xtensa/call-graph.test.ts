@@ -56,6 +56,15 @@ test('cycles, references and targets of tail calls check themselves', async () =
   expect(checks(all.get('jumps')!)).toBe(false);
 });
 
+test('the init function checks, as the runtime calls it', async () => {
+  const all = await compile(
+    `${keeps('$start', 4, '')} (func $begin (drop (call $start (i32.const 0)))) (start $begin)`,
+  );
+  expect(checks(all.get('start')!)).toBe(false);
+  expect(checks(all.get('$init')!)).toBe(true);
+  expect(raised(all.get('$init')!)).toBeGreaterThan(0);
+});
+
 test('a deep callee checks itself, lest callers trap that never reach it', async () => {
   const all = await compile(`
     ${keeps('$huge', 400, '')}

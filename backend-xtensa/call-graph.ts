@@ -24,7 +24,8 @@ interface Node {
 }
 
 export function compileOrder(ir: IrModule): CompileOrder {
-  const ownCheck = new Set<number>();
+  // The runtime calls the init function.
+  const ownCheck = new Set([ir.initIndex]);
   for (const { index } of ir.bodies) if (ir.funcs[index]?.addressTaken ?? true) ownCheck.add(index);
   const functions: Func[] = [];
   const stack: Node[] = [];
