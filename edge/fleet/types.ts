@@ -1,0 +1,146 @@
+// The fleet: things, places, and where each module runs. Interfaces between registry, router, gateway, migration and the
+// tools; plain types, no implementation.
+//
+// A *thing* is an application by name: the modules of one things.json, under one set of paths. A *place* is what runs
+// modules: an edge, or a device behind an edge. Modules of one thing can be at several places; a caller names the thing
+// (or means its own) and the path, never the place.
+import type { Answer } from '../worker/protocol.js';
+import type { FaultReport, ModuleState, RunState, ServiceRequest } from '../host/types.js';
+
+/** Method, path pattern without leading slash, link attributes: what routing and discovery need of a service. */
+export interface ServiceEntry {
+  readonly method: number;
+  readonly path: string;
+  readonly attributes: string;
+  readonly observable: boolean;
+}
+
+/** Where a module runs: the record in the registry. The key is thing and module. */
+export interface Placement {
+  readonly thing: string;
+  readonly module: string;
+  readonly version: string;
+  /** SHA-256 of the .wasm, hexadecimal: what a cache of compiled code goes by. */
+  readonly hash: string;
+  /** `edge:NAME` or `device:NAME`. */
+  readonly place: string;
+  /** Grows by one with each move; a place that serves an older epoch must stop. */
+  readonly epoch: number;
+  readonly services: readonly ServiceEntry[];
+}
+
+/** A place that is there: kept alive by its edge, gone when the edge is. */
+export interface PlaceRecord {
+  readonly name: string;
+  readonly kind: 'edge' | 'device';
+  /** The edge that it hangs on (its own name for an edge). */
+  readonly edge: string;
+  /** For people and the page: board, free memory, slots. */
+  readonly details: Readonly<Record<string, string | number>>;
+}
+
+export interface Stored<T> {
+  readonly value: T;
+  /** For compare-and-swap. */
+  readonly revision: number;
+}
+
+export type RegistryChange =
+  | { readonly type: 'placement'; readonly key: string; readonly placement: Placement | null }
+  | { readonly type: 'place'; readonly key: string; readonly place: PlaceRecord | null };
+
+/** Who runs where, shared by all edges. Reads come from a local copy that follows the shared one. */
+export interface Registry {
+  placements(): IterableIterator<Placement>;
+  places(): IterableIterator<PlaceRecord>;
+  placement(thing: string, module: string): Stored<Placement> | null;
+  /**
+   * Writes a placement if its revision is still `expected` (0: there is none). Gives the new revision, or null if
+   * somebody else was first.
+   */
+  put(placement: Placement, expected: number): Promise<number | null>;
+  remove(thing: string, module: string, expected: number): Promise<boolean>;
+  announce(place: PlaceRecord): Promise<void>;
+  withdraw(name: string): Promise<void>;
+  /** Called for every change, own ones too; gives a function that ends it. */
+  watch(listener: (change: RegistryChange) => void): () => void;
+  close(): Promise<void>;
+}
+
+/**
+ * What a place answers when the module is not (or no more) there. Nothing has run: the router looks again and repeats.
+ */
+export const NOT_HERE = Symbol('not here');
+export type PlaceAnswer = Answer | typeof NOT_HERE;
+
+/** A place as the router reaches it: this edge's own host, a device link, another edge over NATS. */
+export interface PlaceLink {
+  readonly name: string;
+  /**
+   * Requests a service of a thing. `id` is unique for each request of a caller, so that a repetition is answered and not
+   * run again.
+   */
+  request(thing: string, request: ServiceRequest, id: string): Promise<PlaceAnswer>;
+}
+
+/** What migration asks of a place. Every step can be repeated; each says whether it is done. */
+export interface ModulePlace {
+  readonly name: string;
+  readonly kind: 'edge' | 'device';
+  /** Puts a module there without starting it; `wasm` is compiled for the place. Throws with a reason if it cannot. */
+  prepare(input: ModulePackage, epoch: number): Promise<void>;
+  /** Starts a prepared module, from the state if one is given. */
+  activate(thing: string, module: string, epoch: number, state: ModuleState | null): Promise<void>;
+  /** Stops it between calls and gives its state; requests wait there from now on. */
+  freeze(thing: string, module: string): Promise<ModuleState>;
+  /** Undoes `freeze`. */
+  release(thing: string, module: string): Promise<void>;
+  /** Takes it away; waiting requests get NOT_HERE. Also undoes `prepare`. */
+  discard(thing: string, module: string): Promise<void>;
+  modules(): Promise<
+    readonly { readonly thing: string; readonly module: string; readonly epoch: number; readonly state: RunState }[]
+  >;
+}
+
+/** All that is needed to run a module anywhere. */
+export interface ModulePackage {
+  readonly thing: string;
+  readonly module: string;
+  readonly version: string;
+  readonly wasm: Uint8Array;
+  /** The manifest entry as it travels (custom section "things"): the value before CBOR. */
+  readonly manifest: unknown;
+}
+
+/** What the page and `thingspire top|logs` show. */
+export type FleetEvent =
+  | { readonly type: 'registry'; readonly change: RegistryChange }
+  | {
+      readonly type: 'log';
+      readonly place: string;
+      readonly thing: string;
+      readonly module: string;
+      readonly text: string;
+    }
+  | { readonly type: 'fault'; readonly place: string; readonly thing: string; readonly fault: FaultReport }
+  | {
+      readonly type: 'call';
+      readonly place: string;
+      readonly thing: string;
+      readonly from: string;
+      readonly to: string;
+      readonly path: string;
+      readonly code: number;
+      readonly milliseconds: number;
+    }
+  | {
+      readonly type: 'migration';
+      readonly thing: string;
+      readonly module: string;
+      readonly from: string;
+      readonly to: string;
+      readonly step: string;
+      /** 0 to 1. */
+      readonly progress: number;
+      readonly error?: string;
+    };
