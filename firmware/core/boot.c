@@ -7,19 +7,6 @@ extern const struct wasm_module *const __wasm_modules_end[];
 
 void *memset(void *to, int value, size_t n);
 
-static uint32_t find_export(const struct wasm_module *module, const char *name)
-{
-    for (uint32_t i = 0; i < module->export_count; i++) {
-        const char *a = module->exports[i].name, *b = name;
-        while (*a != 0 && *a == *b) {
-            a++;
-            b++;
-        }
-        if (*a == *b) return module->exports[i].code;
-    }
-    return 0;
-}
-
 /** Runs a function without arguments; false if it did not return, after a report of what happened. */
 static int run(uint32_t entry)
 {
@@ -46,7 +33,7 @@ static int instantiate(const struct wasm_module *module)
         rt_mailbox.stop.reason = STOP_CONTRACT_BROKEN;
         return 0;
     }
-    return run(module->init) && run(find_export(module, "_initialize"));
+    return run(module->init) && run(rt_find_export(module, "_initialize"));
 }
 
 void rt_boot(void)
@@ -54,6 +41,10 @@ void rt_boot(void)
     const struct wasm_module *const *modules = __wasm_modules_start;
     uint32_t count = (uint32_t)(__wasm_modules_end - __wasm_modules_start);
     rt_flash_map();
+    if (&ts_boot_table != 0) {
+        ts_boot_table.kernel->boot();
+        return;
+    }
     rt_mailbox.modules = modules;
     rt_mailbox.module_count = count;
     rt_mailbox.state = MAILBOX_RUNNING;
@@ -61,7 +52,7 @@ void rt_boot(void)
     for (uint32_t i = 0; i < count; i++) clear_memories(modules[i]);
     int fine = 1;
     for (uint32_t i = 0; fine && i < count; i++) fine = instantiate(modules[i]);
-    for (uint32_t i = 0; fine && i < count; i++) fine = run(find_export(modules[i], "_start"));
+    for (uint32_t i = 0; fine && i < count; i++) fine = run(rt_find_export(modules[i], "_start"));
     rt_uart_flush();
     rt_mailbox.state = MAILBOX_IDLE;
 }

@@ -62,41 +62,36 @@ static int add_frame(struct wasm_stop *stop, const struct wasm_module *module, u
     return 1;
 }
 
-static int on_stack(uint32_t address)
+int rt_note_frames(struct wasm_stop *stop, const struct rt_walk *walk)
 {
-    return (address & 3) == 0 && address >= (uint32_t)__wasm_stack_bottom && address < (uint32_t)__wasm_stack_top;
+    const struct wasm_module *module = rt_find_module(walk->pc - walk->inner);
+    if (module == 0) return 0;
+    const struct wasm_site *site = find_site(module, walk->pc);
+    uint32_t offset = site != 0 ? site->code_and_offset & WASM_SITE_OFFSET_MASK : 0;
+    /* Functions copied into this one have no frame of their own on the stack, but one in the report. */
+    const struct wasm_inlined *copy = find_inlined(module, walk->pc), *end = module->inlined + module->inlined_count;
+    for (; copy < end && copy->pc == walk->pc; copy++) {
+        if (!add_frame(stop, module, walk->pc, copy->func_index, offset)) return 0;
+        offset = copy->call_offset;
+    }
+    return add_frame(stop, module, walk->pc, find_function(module, walk->pc - walk->inner)->func_index, offset);
 }
 
-/** Walks the frames of compiled code from `pc` outwards, as far as they are intact. `saved`: the innermost function has
- * saved its return address already (a stack overflow is found after SP has moved and before anything is stored). */
-static void backtrace(struct wasm_stop *stop, uint32_t pc, uint32_t sp, uint32_t return_address, int saved)
+int rt_step_out(struct rt_walk *walk)
 {
-    uint32_t inner = 0; /* a return address may be the first byte after its function */
-    stop->backtrace_count = 0;
-    stop->backtrace_cut = 0;
-    for (;;) {
-        const struct wasm_module *module = rt_find_module(pc - inner);
-        if (module == 0) return;
-        const struct wasm_func_info *function = find_function(module, pc - inner);
-        const struct wasm_site *site = find_site(module, pc);
-        uint32_t offset = site != 0 ? site->code_and_offset & WASM_SITE_OFFSET_MASK : 0;
-        /* Functions copied into this one have no frame of their own on the stack, but one in the report. */
-        const struct wasm_inlined *copy = find_inlined(module, pc), *end = module->inlined + module->inlined_count;
-        for (; copy < end && copy->pc == pc; copy++) {
-            if (!add_frame(stop, module, pc, copy->func_index, offset)) return;
-            offset = copy->call_offset;
-        }
-        if (!add_frame(stop, module, pc, function->func_index, offset)) return;
-        if (saved && function->return_slot >= 0) {
-            uint32_t slot = sp + 4 * (uint32_t)function->return_slot;
-            if (!on_stack(slot)) return;
-            return_address = *(const uint32_t *)slot;
-        } else if (inner != 0) return; /* a function that made a call must have saved its return address */
-        sp += 4 * (uint32_t)function->frame_words;
-        pc = return_address;
-        inner = 1;
-        saved = 1;
-    }
+    const struct wasm_module *module = rt_find_module(walk->pc - walk->inner);
+    if (module == 0) return 0;
+    const struct wasm_func_info *function = find_function(module, walk->pc - walk->inner);
+    if (walk->saved && function->return_slot >= 0) {
+        uint32_t slot = walk->sp + 4 * (uint32_t)function->return_slot;
+        if ((slot & 3) != 0 || slot < walk->stack_bottom || slot >= walk->stack_top) return 0;
+        walk->return_address = *(const uint32_t *)slot;
+    } else if (walk->inner != 0) return 0; /* a function that made a call must have saved its return address */
+    walk->sp += 4 * (uint32_t)function->frame_words;
+    walk->pc = walk->return_address;
+    walk->inner = 1;
+    walk->saved = 1;
+    return 1;
 }
 
 static void unwind_to(struct exception_frame *frame, struct rt_invocation *invocation, uint32_t reason)
@@ -108,8 +103,7 @@ static void unwind_to(struct exception_frame *frame, struct rt_invocation *invoc
     frame->ps &= ~(uint32_t)PS_INTLEVEL;
 }
 
-/** Trap code that the side table has for this exception, or TRAP_MACHINE_EXCEPTION. */
-static uint32_t classify(const struct exception_frame *frame)
+uint32_t rt_classify(const struct exception_frame *frame)
 {
     const struct wasm_module *module = rt_find_module(frame->pc);
     const struct wasm_site *site = module != 0 ? find_site(module, frame->pc) : 0;
@@ -125,7 +119,7 @@ static uint32_t classify(const struct exception_frame *frame)
     }
 }
 
-static void print_registers(const struct exception_frame *frame)
+void rt_print_registers(const struct exception_frame *frame)
 {
     rt_print("machine exception ");
     rt_print_decimal(frame->cause);
@@ -144,25 +138,40 @@ static void print_registers(const struct exception_frame *frame)
     rt_print("\n");
 }
 
+/** Notes the frames of compiled code from the exception outwards, as far as they are intact. */
+static void backtrace(struct wasm_stop *stop, const struct exception_frame *frame, uint32_t saved)
+{
+    struct rt_walk walk = {.pc = frame->pc, .sp = frame->a[1], .return_address = frame->a[0], .saved = saved};
+    walk.stack_bottom = (uint32_t)__wasm_stack_bottom;
+    walk.stack_top = (uint32_t)__wasm_stack_top;
+    stop->backtrace_count = 0;
+    stop->backtrace_cut = 0;
+    while (rt_note_frames(stop, &walk) && rt_step_out(&walk)) {}
+}
+
 void rt_exception(struct exception_frame *frame)
 {
+    if (&ts_boot_table != 0) {
+        ts_boot_table.kernel->exception(frame);
+        return;
+    }
     struct rt_invocation *invocation = rt_current_invocation;
     struct wasm_stop *stop = &rt_mailbox.stop;
     if (frame->cause == CAUSE_INTERRUPT) {
         if (!rt_deadline_interrupt()) return;
         stop->pc = frame->pc;
-        backtrace(stop, frame->pc, frame->a[1], frame->a[0], 1);
+        backtrace(stop, frame, 1);
         unwind_to(frame, invocation, STOP_DEADLINE_EXPIRED);
         return;
     }
-    uint32_t code = classify(frame);
+    uint32_t code = rt_classify(frame);
     stop->reason = STOP_TRAPPED;
     stop->trap_code = code;
     stop->pc = frame->pc;
     stop->cause = frame->cause;
     stop->vaddr = frame->vaddr;
-    backtrace(stop, frame->pc, frame->a[1], frame->a[0], code != TRAP_STACK_OVERFLOW);
-    if (code == TRAP_MACHINE_EXCEPTION) print_registers(frame);
+    backtrace(stop, frame, code != TRAP_STACK_OVERFLOW);
+    if (code == TRAP_MACHINE_EXCEPTION) rt_print_registers(frame);
     if (invocation != 0) unwind_to(frame, invocation, STOP_TRAPPED);
     else {
         rt_mailbox.state = MAILBOX_IDLE;

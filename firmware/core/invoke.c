@@ -53,6 +53,10 @@ uint32_t rt_invoke(uint32_t entry, const uint32_t *args, uint32_t arg_count, uin
 
 void rt_serve_mailbox(void)
 {
+    if (&ts_boot_table != 0) {
+        ts_boot_table.kernel->serve_mailbox();
+        return;
+    }
     /* The host may have come while an earlier invocation was still running. */
     rt_current_invocation = 0;
     rt_timer_disarm();

@@ -9,3 +9,16 @@ const struct wasm_module *rt_find_module(uint32_t pc)
     }
     return 0;
 }
+
+uint32_t rt_find_export(const struct wasm_module *module, const char *name)
+{
+    for (uint32_t i = 0; i < module->export_count; i++) {
+        const char *a = module->exports[i].name, *b = name;
+        while (*a != 0 && *a == *b) {
+            a++;
+            b++;
+        }
+        if (*a == *b) return module->exports[i].code;
+    }
+    return 0;
+}

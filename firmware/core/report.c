@@ -15,13 +15,10 @@ static const char *name_of(const struct wasm_frame *frame)
     return 0;
 }
 
-void rt_report(const struct wasm_stop *stop)
+const char *rt_trap_message(uint32_t trap_code) { return MESSAGES[trap_code]; }
+
+void rt_report_frames(const struct wasm_stop *stop)
 {
-    if (stop->reason == STOP_TRAPPED) {
-        rt_print("trap: ");
-        rt_print(MESSAGES[stop->trap_code]);
-    } else rt_print("deadline expired");
-    rt_print("\n");
     for (uint32_t i = 0; i < stop->backtrace_count; i++) {
         const struct wasm_frame *frame = &stop->backtrace[i];
         const char *name = name_of(frame);
@@ -40,4 +37,14 @@ void rt_report(const struct wasm_stop *stop)
         rt_print("\n");
     }
     if (stop->backtrace_count != 0 && stop->backtrace_cut) rt_print("  ...\n");
+}
+
+void rt_report(const struct wasm_stop *stop)
+{
+    if (stop->reason == STOP_TRAPPED) {
+        rt_print("trap: ");
+        rt_print(rt_trap_message(stop->trap_code));
+    } else rt_print("deadline expired");
+    rt_print("\n");
+    rt_report_frames(stop);
 }

@@ -213,6 +213,7 @@ void wasi_proc_exit(uint32_t code) WASI(proc_exit);
 void wasi_proc_exit(uint32_t code)
 {
     rt_mailbox.stop.exit_code = code;
+    if (&ts_boot_table != 0) ts_boot_table.kernel->exit(code);
     rt_unwind(rt_current_invocation, STOP_EXITED);
 }
 

@@ -21,7 +21,12 @@ enum { TS_SYS = 0, TS_DEV = 1 };
 /* Levels of the scheduler: priority + 1; level 0 is the base chain (idle, boot, the mailbox). */
 enum { TS_LEVELS = TS_MAX_PRIORITY + 2, TS_BASE_LEVEL = 0, TS_TOP_LEVEL = TS_MAX_PRIORITY + 1 };
 
+/** Below a module's stack limit, for C functions that it calls. */
+#define TS_STACK_RESERVE 512
+
 typedef uint32_t (*ts_handler)(uint32_t payload, uint32_t bytes, uint32_t response, uint32_t capacity);
+
+#define TS_URI_TERMINATED 0xffffffffu
 
 /** A running invocation; at the top of what it uses of its module's stack. */
 struct ts_frame {
@@ -32,16 +37,17 @@ struct ts_frame {
     uint32_t deadline; /* on the chain's CPU clock */
     const struct ts_service *service; /* null for events, starts and requests of the host */
     const char *uri; /* of the request, without leading slash; path parameters and query are read from here */
-    uint16_t uri_bytes;
-    uint16_t result_limit; /* response capacity, or the contract's limit if that is less */
+    uint32_t uri_bytes; /* TS_URI_TERMINATED: up to its zero */
     uint8_t depth; /* 1: the chain's first */
     uint8_t ceiling; /* to restore when it ends */
-    uint8_t doomed; /* ends as killed as soon as control would come back to it */
+    uint8_t doomed; /* ends as soon as control would come back to it: 1 killed */
     uint8_t caller_index; /* module that called; TS_SYS for events */
-    uint8_t grants[2]; /* call grants: index + 1, 0: none */
-    uint16_t reserved;
+    union {
+        uint16_t grants[2]; /* keys of the call grants, 0: none */
+        uint32_t no_grants;
+    };
     uint32_t response; /* native address */
-    uint32_t padding;
+    uint32_t reserved;
 };
 _Static_assert(sizeof(struct ts_frame) == TS_FRAME_SIZE, "ts_frame keeps stacks 16-aligned");
 _Static_assert(offsetof(struct ts_frame, saved_sp) == TS_FRAME_SAVED_SP, "saved_sp");
@@ -52,6 +58,7 @@ enum {
     TS_EVENT_TIMER = 2,
     TS_EVENT_NOTIFY = 4,
     TS_EVENT_JOB = 8, /* native modules: ts_module.job */
+    TS_EVENT_REPORT = 16, /* "sys": faults to be printed */
 };
 
 struct ts_timer {
@@ -59,14 +66,19 @@ struct ts_timer {
     uint32_t period_ms;
 };
 
-/** What is kept of a module's last fault until it is reported. Its stack below `sp` is untouched until it starts again. */
+enum { TS_FAULT_FRAMES = 6 };
+
+/** What is kept of a module's last fault for the report. */
 struct ts_fault {
-    uint8_t reason; /* StopReason; STOP_RETURNED: none */
+    uint8_t reason; /* StopReason */
     uint8_t trap_code;
     uint8_t cause;
-    uint8_t reported;
-    uint32_t pc, sp, return_address, vaddr;
+    uint8_t pending; /* not yet printed */
+    uint8_t count; /* of frames */
+    uint8_t reserved[3];
+    uint32_t sp, return_address, vaddr;
     uint32_t time_low, time_high; /* microseconds since the start */
+    uint32_t frames[TS_FAULT_FRAMES]; /* pc, then return addresses */
 };
 
 struct ts_module {
@@ -78,15 +90,16 @@ struct ts_module {
     uint8_t ceiling; /* highest level that can reach it, at least its own */
     uint8_t depth; /* its live invocations, all in one chain */
     uint8_t events;
-    uint8_t timers_due; /* bit per timer */
+    uint8_t timers_on, timers_due; /* bit per timer */
     uint8_t backoff; /* doublings */
     uint16_t restarts; /* since first_restart */
     uint16_t fault_count;
-    uint32_t first_restart; /* of the hour in which restarts are counted, in seconds since the start */
+    uint32_t restart_ms; /* after the last fault; 0: none */
+    uint32_t last_fault_s, first_restart_s; /* seconds since the start */
     void (*job)(void); /* of a native module; runs for TS_EVENT_JOB */
     struct ts_timer timers[TS_MODULE_TIMERS + 1]; /* the last one starts the module again */
     struct ts_fault fault;
-    uint8_t bindings[TS_MAX_REQUIREMENTS]; /* index + 1 in ts_routes of each requirement, 0: not yet bound */
+    uint8_t bindings[TS_MAX_REQUIREMENTS] __attribute__((aligned(4))); /* index + 1 in ts_routes of each requirement, 0: not yet bound */
 };
 _Static_assert(sizeof(struct ts_module) <= 512, "kernel RAM of a module");
 
@@ -101,14 +114,12 @@ struct ts_route {
 enum { TS_MAX_ROUTES = 40 };
 
 struct ts_subscription {
-    const struct ts_service *service; /* null: free */
     uint32_t buffer; /* address in the subscriber's memory */
     uint16_t capacity;
-    uint8_t subscriber;
-    uint8_t provider;
+    uint8_t uri_bytes; /* 0: free */
+    uint8_t subscriber, provider;
     uint8_t pending;
-    uint8_t uri_bytes;
-    uint8_t gone; /* the provider went away: the next notification says so and ends it */
+    uint8_t gone; /* the provider went away: the next notification says so and is the last */
     uint8_t reserved;
     char uri[TS_MAX_OBSERVED_URI];
 };
@@ -120,7 +131,7 @@ struct ts_context {
     uint32_t arguments[TS_ARGUMENT_WORDS]; /* of __wasm_argbuf, which all modules share */
     struct ts_frame *frame;
     uint32_t clock; /* its CPU clock when it was preempted */
-    uint8_t ceiling;
+    uint8_t ceiling, level;
 };
 
 struct ts_kernel {
@@ -133,7 +144,9 @@ struct ts_kernel {
     uint8_t preempted; /* contexts in use */
     uint32_t epoch; /* counts changes of modules and services */
     uint16_t pending[TS_LEVELS]; /* modules with events, by level */
+    uint8_t last[TS_LEVELS]; /* module that had its turn last */
     uint8_t grant_head, grant_tail; /* free entries: index + 1 */
+    uint32_t held; /* serial of an invocation that is not to be ended now (ts_hold), 0: none; its deadline waits */
 };
 
 extern struct ts_kernel ts_kernel;
@@ -144,7 +157,6 @@ extern struct ts_context ts_contexts[TS_LEVELS - 1];
 extern struct ts_grant ts_grants[TS_MAX_GRANTS];
 extern uint32_t ts_current_module; /* index */
 extern uint32_t ts_current_frame; /* serial */
-extern const struct ts_boot_table ts_boot_table __attribute__((weak));
 
 /* Masking. Short: the longest masked section is the longest delay of every deadline and event. */
 static inline uint32_t ts_lock(void)
@@ -185,7 +197,8 @@ void ts_device_interrupt(uint32_t pending);
 /** Ends the running invocation as if it had trapped: a driver that finds itself in an impossible state. */
 _Noreturn void ts_abandon(uint32_t reason);
 
-/* Modules; unmasked unless said otherwise. All give 0 or an error code (CoAP). */
+/* Modules; unmasked unless said otherwise. Removing is for jobs of the lowest level and the base chain only: no other
+ * chain may be in the middle of a look-up. All give 0 or an error code (CoAP). */
 /** Takes a module in as Stopped; its index, or -1 if its ABI is another, its name is taken or there is no room. */
 int32_t ts_module_add(const struct ts_module_info *info);
 /** Starts it: an event at its own level; its state says how that went. */
@@ -195,26 +208,26 @@ uint32_t ts_module_start(uint32_t index);
 uint32_t ts_module_stop(uint32_t index);
 /** Forgets a stopped module: its routes are gone for everybody. TS_CONFLICT if it is not stopped. */
 uint32_t ts_module_remove(uint32_t index);
+/** At the end of the boot, when all modules of the image have started: the module manager starts those in slots. Weak
+ * and empty. Runs on the base chain. */
+void ts_manager_boot(void);
 /** Index of the module of that name, or -1. */
 int32_t ts_module_find(const char *name, uint32_t bytes);
 
 /* Parts of the kernel. */
-void ts_boot(void);
 /* chain.c */
-void ts_arm_deadline(void);
 _Noreturn void ts_chain_begin(struct ts_module *module);
 /* arch/xtensa/chain.S */
 uint64_t ts_enter(struct ts_frame *frame, uint32_t handler, uint32_t a, uint32_t b, uint32_t c, uint32_t d);
 extern const char ts_return_target[];
+/** Ends the running invocation: `saved_sp` is its frame's. Masked. */
+_Noreturn void ts_leave(uint32_t saved_sp, uint32_t reason);
+_Noreturn void ts_chain_switch(struct ts_module *module, uint32_t sp);
 void ts_save_extra(uint32_t *extra);
 _Noreturn void ts_resume(struct ts_context *context);
 /* scheduler.c */
 /** Masked. */
 void ts_post(struct ts_module *module, uint32_t event);
-/* grant.c; masked */
-uint32_t ts_grant_make(uint32_t owner, uint32_t holder, uint32_t base, uint32_t length, uint32_t rights, uint32_t parent);
-void ts_grant_end(uint32_t index);
-void ts_grants_drop(uint32_t module);
 
 #endif
 #endif

@@ -41,13 +41,40 @@ _Noreturn void rt_idle(void);
 
 /** Module whose code contains `pc`, or null. */
 const struct wasm_module *rt_find_module(uint32_t pc);
+/** Code address of an exported function, or 0. */
+uint32_t rt_find_export(const struct wasm_module *module, const char *name);
 /** Called by the vectors with PS.EXCM set: must not fault and must not use zero-overhead loops. */
 void rt_exception(struct exception_frame *frame);
+/** Trap code that the side tables have for this exception, or TRAP_MACHINE_EXCEPTION. */
+uint32_t rt_classify(const struct exception_frame *frame);
+void rt_print_registers(const struct exception_frame *frame);
+/** A place in the frames of compiled code, innermost first. */
+struct rt_walk {
+    uint32_t pc, sp, return_address;
+    uint32_t inner; /* 1: pc is a return address, maybe the first byte after its function */
+    uint32_t saved; /* the function has saved its return address: not yet where a stack overflow is found */
+    uint32_t stack_bottom, stack_top;
+};
+/** Adds the functions at a place to the backtrace of `stop`; 0 if it is no compiled code or there is no more room. */
+int rt_note_frames(struct wasm_stop *stop, const struct rt_walk *walk);
+/** Goes on to the caller; 0 if the frames end or are not intact. */
+int rt_step_out(struct rt_walk *walk);
 /** Prints the trap of `stop` and its backtrace. */
 void rt_report(const struct wasm_stop *stop);
+void rt_report_frames(const struct wasm_stop *stop);
+const char *rt_trap_message(uint32_t trap_code);
 
 void rt_boot(void);
 void rt_serve_mailbox(void);
+
+/** What the kernel of the device OS does instead of the runtime, in images that have a boot table. */
+struct ts_kernel_hooks {
+    void (*boot)(void);
+    void (*exception)(struct exception_frame *frame);
+    void (*serve_mailbox)(void);
+    void (*exit)(uint32_t code) __attribute__((noreturn));
+};
+extern const struct ts_boot_table ts_boot_table __attribute__((weak));
 
 /* Console */
 void rt_console_write(const void *text, uint32_t n);

@@ -64,6 +64,10 @@ rt_exception_entry:
     mov.n a2, a1
     l32r a3, .Lhandler_literal
     callx0 a3
+
+/* Goes on where the frame at a1 says; PS.EXCM is set. */
+    .global rt_exception_return
+rt_exception_return:
     l32i a2, a1, F(LBEG)
     wsr.lbeg a2
     l32i a2, a1, F(LEND)

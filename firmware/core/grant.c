@@ -1,0 +1,147 @@
+/* The security daemon's grant table: windows into one module's memory for another (D10). Takes native addresses and
+ * module indices, gives window addresses; compiled code looks entries up itself (rt_window). Knows no request.
+ *
+ * An entry is free when its key is 0. Free entries wait in a queue, so that an index comes again as late as possible.
+ * The grants made from one form a tree below it and end with it. Everything here runs masked. */
+#include "grant.h"
+
+#define KEY_BASE (TS_WINDOW_BASE >> TS_WINDOW_OFFSET_BITS)
+#define GENERATION_MASK 0x7f
+
+typedef uint32_t __attribute__((may_alias)) word;
+typedef uint16_t __attribute__((may_alias)) half;
+
+static struct ts_grant *entry(uint32_t number) { return &ts_grants[number - 1]; }
+
+void ts_grants_init(void)
+{
+    for (uint32_t i = 0; i < TS_MAX_GRANTS; i++) ts_grants[i].sibling = (uint8_t)(i + 2);
+    ts_grants[TS_MAX_GRANTS - 1].sibling = 0;
+    ts_kernel.grant_head = 1;
+    ts_kernel.grant_tail = TS_MAX_GRANTS;
+}
+
+uint32_t ts_grant_make(uint32_t base, uint32_t length, uint32_t who, uint32_t parent)
+{
+    uint32_t number = ts_kernel.grant_head;
+    if (number == 0) return 0;
+    struct ts_grant *grant = entry(number);
+    ts_kernel.grant_head = grant->sibling;
+    uint32_t generation = (grant->generation + 1u) & GENERATION_MASK;
+    grant->generation = (uint8_t)generation;
+    grant->base = (uint8_t *)base;
+    grant->length = length;
+    *(word *)&grant->holder = who;
+    grant->used_by = 0;
+    grant->expires_low = 0;
+    grant->expires_high = 0;
+    *(half *)&grant->parent = (half)parent; /* and no child */
+    if (parent != 0) {
+        grant->sibling = entry(parent)->child;
+        entry(parent)->child = (uint8_t)number;
+    }
+    grant->key = KEY_BASE | generation << TS_WINDOW_INDEX_BITS | (number - 1);
+    return number;
+}
+
+/** Dooms the invocations of the holder that may have a native pointer into the grant. */
+static void doom_users(const struct ts_grant *grant)
+{
+    if (grant->used_by == 0) return;
+    struct ts_frame *frame = ts_kernel.frame;
+    uint32_t context = ts_kernel.preempted;
+    for (;;) {
+        for (; frame != 0; frame = frame->caller)
+            if (frame->module->index == grant->holder && (int32_t)(grant->used_by - frame->serial) >= 0) frame->doomed = 1;
+        if (context == 0) return;
+        frame = ts_contexts[--context].frame;
+    }
+}
+
+static void unlink_child(uint32_t number)
+{
+    uint8_t *link = &entry(entry(number)->parent)->child;
+    while (*link != number) link = &entry(*link)->sibling;
+    *link = entry(number)->sibling;
+}
+
+static void release(uint32_t number)
+{
+    struct ts_grant *grant = entry(number);
+    grant->key = 0;
+    grant->parent = 0;
+    grant->sibling = 0;
+    if (ts_kernel.grant_head == 0) ts_kernel.grant_head = (uint8_t)number;
+    else entry(ts_kernel.grant_tail)->sibling = (uint8_t)number;
+    ts_kernel.grant_tail = (uint8_t)number;
+}
+
+/** Ends everything below `number`, deepest first, and it. */
+static void end_tree(uint32_t number)
+{
+    uint32_t at = number;
+    for (;;) {
+        while (entry(at)->child != 0) at = entry(at)->child;
+        uint32_t parent = entry(at)->parent;
+        if (parent != 0) unlink_child(at);
+        doom_users(entry(at));
+        release(at);
+        if (at == number) return;
+        at = parent;
+    }
+}
+
+void ts_grant_end_call(uint32_t key)
+{
+    uint32_t number = (key & (TS_MAX_GRANTS - 1)) + 1;
+    struct ts_grant *grant = entry(number);
+    if (grant->key != key) return; /* ended before: what it was made from was revoked */
+    /* Whoever used it has ended: only grants made from it can still be in use. */
+    if (grant->child != 0) {
+        end_tree(number);
+        return;
+    }
+    if (grant->parent != 0) unlink_child(number);
+    release(number);
+}
+
+uint32_t ts_grant_of_window(uint32_t address)
+{
+    uint32_t key = address >> TS_WINDOW_OFFSET_BITS;
+    if (key < KEY_BASE) return 0;
+    uint32_t index = key & (TS_MAX_GRANTS - 1);
+    return ts_grants[index].key == key ? index + 1 : 0;
+}
+
+uint32_t ts_grant_revoke(uint32_t owner, uint32_t window)
+{
+    uint32_t number = ts_grant_of_window(window);
+    if (number == 0 || entry(number)->owner != owner || (entry(number)->flags & TS_GRANT_CALL) != 0) return 0;
+    end_tree(number);
+    return 1;
+}
+
+int ts_grants_drop_one(uint32_t module)
+{
+    for (uint32_t i = 0; i < TS_MAX_GRANTS; i++) {
+        const struct ts_grant *grant = &ts_grants[i];
+        if (grant->key == 0 || (grant->flags & TS_GRANT_CALL) != 0) continue;
+        if (grant->owner != module && grant->holder != module) continue;
+        end_tree(i + 1);
+        return 1;
+    }
+    return 0;
+}
+
+uint64_t ts_grants_expire(uint64_t now)
+{
+    uint64_t next = ~(uint64_t)0;
+    for (uint32_t i = 0; i < TS_MAX_GRANTS; i++) {
+        const struct ts_grant *grant = &ts_grants[i];
+        uint64_t expires = (uint64_t)grant->expires_high << 32 | grant->expires_low;
+        if (grant->key == 0 || expires == 0) continue;
+        if (expires <= now) end_tree(i + 1);
+        else if (expires < next) next = expires;
+    }
+    return next;
+}

@@ -1,0 +1,180 @@
+/* Which service a path means: patterns, rights by `requires`, the table of routes, link-format list of all services (RFC
+ * 6690). Takes paths without leading slash; runs unmasked in the invocation of whoever asks, and looks at one service of
+ * another module at a time, because modules may go at any instruction. Knows no payload. */
+#include "imc.h"
+
+struct ts_route ts_routes[TS_MAX_ROUTES];
+
+/** A segment in braces matches any one segment that is not empty. */
+static int matches(const char *pattern, const char *path, uint32_t bytes)
+{
+    const char *end = path + bytes;
+    for (;;) {
+        if (*pattern == '{') {
+            if (path == end || *path == '/') return 0;
+            while (path != end && *path != '/') path++;
+            while (*pattern != 0 && *pattern != '/') pattern++;
+        }
+        if (path == end) return *pattern == 0;
+        if (*pattern++ != *path++) return 0;
+    }
+}
+
+/** Does an entry of `requires` name this path? A last segment "*" stands for everything below. */
+static int covers(const char *required, const char *path, uint32_t bytes)
+{
+    const char *end = path + bytes;
+    while (path != end && *required == *path) {
+        required++;
+        path++;
+    }
+    if (path == end) return *required == 0;
+    return required[0] == '*' && required[1] == 0;
+}
+
+int ts_may_request(const struct ts_module *caller, uint32_t method, const char *path, uint32_t bytes)
+{
+    const struct ts_module_info *info = caller->info;
+    if (info->wasm == 0) return 1;
+    for (uint32_t i = 0; i < info->requirement_count; i++) {
+        const struct ts_requirement *requirement = &info->requirements[i];
+        if ((requirement->methods >> method & 1) != 0 && covers(requirement->path, path, bytes)) return 1;
+    }
+    return 0;
+}
+
+uint32_t ts_string_bytes(const char *text)
+{
+    uint32_t n = 0;
+    while (text[n] != 0) n++;
+    return n;
+}
+
+int ts_name_is(const char *name, const char *text, uint32_t bytes)
+{
+    for (uint32_t i = 0; i < bytes; i++)
+        if (name[i] != text[i] || name[i] == 0) return 0;
+    return name[bytes] == 0;
+}
+
+/** Modules that a contract allows, as bits. Masked. */
+static uint16_t allowed(const struct ts_contract *contract)
+{
+    if (contract->callers == 0) return 0xffff;
+    uint32_t mask = 1u << TS_SYS;
+    for (uint32_t i = 0; i < contract->caller_count; i++)
+        for (uint32_t m = 0; m < TS_MAX_MODULES; m++) {
+            const struct ts_module_info *info = ts_modules[m].info;
+            if (info != 0 && ts_name_is(info->name, contract->callers[i], ts_string_bytes(contract->callers[i])))
+                mask |= 1u << m;
+        }
+    return (uint16_t)mask;
+}
+
+/** Number (index + 1) of the route to a service, made if there is none; 0 if the table is full. Masked. */
+static uint32_t route_to(const struct ts_service *service, uint32_t provider)
+{
+    uint32_t free = 0;
+    for (uint32_t i = 0; i < TS_MAX_ROUTES; i++) {
+        if (ts_routes[i].service == service && ts_routes[i].provider == provider) return i + 1;
+        if (ts_routes[i].service == 0 && free == 0) free = i + 1;
+    }
+    if (free == 0) return 0;
+    struct ts_route *route = &ts_routes[free - 1];
+    route->service = service;
+    route->provider = (uint8_t)provider;
+    route->callers = allowed(service->contract);
+    route->rate_low = 0;
+    route->rate_high = 0;
+    return free;
+}
+
+void ts_routes_forget(void)
+{
+    for (uint32_t i = 0; i < TS_MAX_ROUTES; i++) ts_routes[i].service = 0;
+    for (uint32_t m = 0; m < TS_MAX_MODULES; m++) {
+        uint32_t *bindings = (uint32_t *)(void *)ts_modules[m].bindings;
+        for (uint32_t i = 0; i < TS_MAX_REQUIREMENTS / 4; i++) bindings[i] = 0;
+    }
+    ts_kernel.epoch++;
+}
+
+/** The route of service `s` of module `m` if it is what the request means; counts paths that match in `known`. */
+static uint32_t try_service(uint32_t m, uint32_t s, uint32_t method, const char *path, uint32_t bytes, int *known)
+{
+    uint32_t route = 0, ps = ts_lock();
+    const struct ts_module_info *info = ts_modules[m].info;
+    if (info != 0 && s < info->service_count && matches(info->services[s].path, path, bytes)) {
+        *known = 1;
+        if (info->services[s].method == method) {
+            route = route_to(&info->services[s], m);
+            if (route == 0) *known = 2;
+        }
+    }
+    ts_unlock(ps);
+    return route;
+}
+
+uint32_t ts_find_route(uint32_t method, const char *path, uint32_t bytes)
+{
+    int known = 0;
+    for (uint32_t m = 0; m < TS_MAX_MODULES; m++) {
+        const struct ts_module_info *info = ts_modules[m].info;
+        uint32_t count = info == 0 ? 0 : info->service_count;
+        for (uint32_t s = 0; s < count; s++) {
+            uint32_t route = try_service(m, s, method, path, bytes, &known);
+            if (route != 0) return route;
+        }
+    }
+    uint32_t code = known == 0 ? TS_NOT_FOUND : known == 1 ? TS_METHOD_NOT_ALLOWED : TS_SERVICE_UNAVAILABLE;
+    return ts_result(code, 0);
+}
+
+static const char *end_of_uri(const struct ts_frame *frame)
+{
+    return frame->uri + (frame->uri_bytes == TS_URI_TERMINATED ? ts_string_bytes(frame->uri) : frame->uri_bytes);
+}
+
+int32_t ts_path_parameter(uint32_t index, char *buffer, uint32_t capacity)
+{
+    const struct ts_frame *frame = ts_kernel.frame;
+    if (frame == 0 || frame->service == 0) return -1;
+    const char *pattern = frame->service->path, *path = frame->uri, *end = end_of_uri(frame);
+    while (*pattern != 0) {
+        if (*pattern != '{') {
+            pattern++;
+            path++;
+            continue;
+        }
+        const char *first = path;
+        while (path != end && *path != '/' && *path != '?') path++;
+        if (index-- == 0) return ts_copy_text(buffer, capacity, first, (uint32_t)(path - first));
+        while (*pattern != 0 && *pattern != '/') pattern++;
+    }
+    return -1;
+}
+
+int32_t ts_query_parameter(const char *key, uint32_t key_bytes, char *buffer, uint32_t capacity)
+{
+    const struct ts_frame *frame = ts_kernel.frame;
+    if (frame == 0 || frame->uri == 0) return -1;
+    const char *at = frame->uri, *end = end_of_uri(frame);
+    while (at != end && *at != '?') at++;
+    while (at != end) {
+        const char *first = ++at;
+        while (at != end && *at != '&') at++;
+        uint32_t bytes = (uint32_t)(at - first), i = 0;
+        if (bytes < key_bytes) continue;
+        while (i < key_bytes && first[i] == key[i]) i++;
+        if (i < key_bytes) continue;
+        if (bytes == key_bytes) return 0;
+        if (first[i] == '=') return ts_copy_text(buffer, capacity, first + i + 1, bytes - i - 1);
+    }
+    return -1;
+}
+
+int32_t ts_copy_text(char *buffer, uint32_t capacity, const char *text, uint32_t bytes)
+{
+    for (uint32_t i = 0; i < bytes && i < capacity; i++) buffer[i] = text[i];
+    return (int32_t)bytes;
+}

@@ -1,0 +1,151 @@
+/* The scheduler: which event runs when, under the stack resource policy (Baker 1991); and the kernel's part of every
+ * exception: interrupts, the ends of invocations, switching to a chain of higher level. No polling anywhere. */
+#include "chain.h"
+#include "imc.h"
+#include "lifecycle.h"
+#include "rt.h"
+
+struct ts_context ts_contexts[TS_LEVELS - 1];
+
+enum { CAUSE_INTERRUPT = 4, PS_INTLEVEL = 0xf, MASKED = 3 };
+
+extern uint32_t __wasm_argbuf[];
+
+__attribute__((weak)) void ts_device_interrupt(uint32_t pending) { (void)pending; }
+
+static void find_ready(void)
+{
+    uint32_t level = TS_TOP_LEVEL;
+    while (level != 0 && ts_kernel.pending[level] == 0) level--;
+    ts_kernel.ready = (uint8_t)level;
+}
+
+void ts_post(struct ts_module *module, uint32_t event)
+{
+    module->events |= (uint8_t)event;
+    ts_kernel.pending[module->level] |= (uint16_t)(1u << module->index);
+    if (module->level > ts_kernel.ready) ts_kernel.ready = module->level;
+    ts_let_preempt();
+}
+
+/** Takes a module with events of the highest level there is, and makes that level the chain's. */
+static struct ts_module *take_ready(void)
+{
+    uint32_t level = ts_kernel.ready, modules = ts_kernel.pending[level];
+    /* In turns: the first one after the one that had its turn last. */
+    uint32_t after = modules & ~((2u << ts_kernel.last[level]) - 1);
+    if (after == 0) after = modules;
+    uint32_t index = 31 - clz32(after & -after);
+    ts_kernel.last[level] = (uint8_t)index;
+    ts_kernel.pending[level] = (uint16_t)(modules & ~(1u << index));
+    find_ready();
+    ts_kernel.level = (uint8_t)level;
+    ts_kernel.ceiling = (uint8_t)level;
+    ts_kernel.frame = 0;
+    ts_current_frame = 0;
+    return &ts_modules[index];
+}
+
+/** Ends the innermost invocation when the exception returns. */
+static void unwind(struct exception_frame *frame, uint32_t reason)
+{
+    frame->pc = (uint32_t)ts_return_target;
+    frame->a[1] = ts_kernel.frame->saved_sp;
+    frame->a[2] = 0;
+    frame->a[3] = reason;
+    frame->lcount = 0;
+    frame->ps = (frame->ps & ~(uint32_t)PS_INTLEVEL) | MASKED;
+}
+
+/** Puts the interrupted chain aside and has the exception return to the beginning of another. */
+static void preempt(struct exception_frame *frame)
+{
+    struct ts_context *context = &ts_contexts[ts_kernel.preempted++];
+    context->registers = *frame;
+    ts_save_extra(context->extra);
+    for (uint32_t i = 0; i < TS_ARGUMENT_WORDS; i++) context->arguments[i] = __wasm_argbuf[i];
+    context->frame = ts_kernel.frame;
+    context->clock = ts_cycles() - ts_kernel.clock_offset;
+    context->ceiling = ts_kernel.ceiling;
+    context->level = ts_kernel.level;
+    struct ts_module *module = take_ready();
+    frame->pc = (uint32_t)ts_chain_begin;
+    frame->a[0] = 0;
+    frame->a[1] = module->sp;
+    frame->a[2] = (uint32_t)module;
+    frame->lcount = 0;
+    frame->ps = (frame->ps & ~(uint32_t)PS_INTLEVEL) | MASKED;
+}
+
+_Noreturn void ts_next_chain(void)
+{
+    struct ts_context *context = &ts_contexts[ts_kernel.preempted - 1];
+    if (ts_kernel.ready > context->ceiling) {
+        struct ts_module *module = take_ready();
+        ts_chain_switch(module, module->sp);
+    }
+    ts_kernel.preempted--;
+    struct ts_frame *frame = context->frame;
+    ts_kernel.frame = frame;
+    ts_kernel.ceiling = context->ceiling;
+    ts_kernel.level = context->level;
+    ts_kernel.clock_offset = ts_cycles() - context->clock;
+    ts_current_frame = frame == 0 ? 0 : frame->serial;
+    ts_current_module = frame == 0 ? TS_SYS : frame->module->index;
+    for (uint32_t i = 0; i < TS_ARGUMENT_WORDS; i++) __wasm_argbuf[i] = context->arguments[i];
+    if (frame != 0) {
+        int32_t left = (int32_t)(frame->deadline - context->clock);
+        ts_alarm_in(left < TS_LEAST_CYCLES ? TS_LEAST_CYCLES : (uint32_t)left);
+        if (frame->doomed && frame->serial != ts_kernel.held) {
+            ts_note_place(frame->module, TRAP_NONE, context->registers.pc, context->registers.a[1], context->registers.a[0]);
+            unwind(&context->registers, STOP_KILLED);
+        }
+    }
+    ts_resume(context);
+}
+
+static void interrupt(struct exception_frame *frame)
+{
+    uint32_t pending, enabled;
+    __asm__ volatile("rsr %0, interrupt\n\trsr %1, intenable" : "=a"(pending), "=a"(enabled));
+    pending &= enabled;
+    __asm__ volatile("wsr %0, intclear\n\trsync" : : "a"(1u << INTERRUPT_SOFTWARE));
+    if ((pending & 1u << INTERRUPT_ALARM) != 0) ts_timer_interrupt();
+    uint32_t device = pending & ~(1u << INTERRUPT_ALARM | 1u << INTERRUPT_SOFTWARE | 1u << INTERRUPT_CCOMPARE0);
+    if (device != 0) ts_device_interrupt(device);
+    struct ts_frame *running = ts_kernel.frame;
+    uint32_t reason = STOP_RETURNED;
+    if ((pending & 1u << INTERRUPT_CCOMPARE0) != 0) {
+        int32_t left = running == 0 ? INT32_MAX : (int32_t)(running->deadline - (ts_cycles() - ts_kernel.clock_offset));
+        if (left <= 0) reason = STOP_DEADLINE_EXPIRED;
+        else ts_alarm_in((uint32_t)left < TS_LEAST_CYCLES ? TS_LEAST_CYCLES : (uint32_t)left);
+    }
+    if (running != 0 && running->doomed) reason = STOP_KILLED;
+    if (reason != STOP_RETURNED) {
+        ts_note_place(running->module, TRAP_NONE, frame->pc, frame->a[1], frame->a[0]);
+        unwind(frame, reason);
+    } else if (ts_kernel.ready > ts_kernel.ceiling) preempt(frame);
+}
+
+static _Noreturn void panic(struct exception_frame *frame)
+{
+    rt_print("kernel panic: ");
+    rt_print_registers(frame);
+    rt_uart_flush();
+    register_write(RTC_CNTL_OPTIONS0, RTC_CNTL_SW_SYS_RST);
+    for (;;) {}
+}
+
+void ts_exception(struct exception_frame *frame)
+{
+    if (frame->cause == CAUSE_INTERRUPT) {
+        interrupt(frame);
+        return;
+    }
+    struct ts_frame *running = ts_kernel.frame;
+    if ((frame->ps & PS_INTLEVEL) != 0 || running == 0) panic(frame);
+    ts_note_place(running->module, rt_classify(frame), frame->pc, frame->a[1], frame->a[0]);
+    running->module->fault.cause = (uint8_t)frame->cause;
+    running->module->fault.vaddr = frame->vaddr;
+    unwind(frame, STOP_TRAPPED);
+}
