@@ -99,6 +99,7 @@ function attempt(
     frame: {
       bytes: frame.bytes,
       returnSlot: frame.returnSlot,
+      stackCheck: frame.stackCheck,
       directCallees: [...mach.callees],
       hasIndirectCalls: mach.hasIndirectCalls,
     },

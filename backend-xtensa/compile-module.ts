@@ -36,6 +36,8 @@ export interface CompileOptions {
   readonly verify?: boolean;
   readonly without?: ReadonlySet<string>;
   readonly afterPass?: PassOptions['afterPass'];
+  /** Told what became of each function's checks. */
+  readonly onChecks?: PassOptions['onChecks'];
   /** Looks at every allocation, e.g. with the checker. */
   readonly inspectAllocation?: FunctionContext['inspectAllocation'];
   /** Put function names into the image. Default false: hosts take them from the object. */
@@ -76,6 +78,7 @@ export function compileModule(ir: IrModule, options: CompileOptions = {}): Compi
     ...(options.verify === undefined ? {} : { verify: options.verify }),
     ...(options.without === undefined ? {} : { without: options.without }),
     ...(options.afterPass === undefined ? {} : { afterPass: options.afterPass }),
+    ...(options.onChecks === undefined ? {} : { onChecks: options.onChecks }),
   });
   checkSignatures(ir);
   const symbols = functionSymbols(ir);
@@ -159,7 +162,7 @@ function thunk(ir: IrModule, decl: FuncDecl, target: string): CompiledFunction {
     name: `${decl.name} (import)`,
     symbol,
     ...encodeFunction(buffer, symbol, signatureId(decl.signature)),
-    frame: { bytes: 0, returnSlot: -1, directCallees: [target], hasIndirectCalls: false },
+    frame: { bytes: 0, returnSlot: -1, stackCheck: 'none', directCallees: [target], hasIndirectCalls: false },
     asCallee: { uncheckedBytes: 0, clobbers: CALL0.callClobbers },
   };
 }

@@ -34,11 +34,15 @@ export interface InlinedCall {
   readonly callOffset: number;
 }
 
+/** Who compares a function's frame with the stack limit; nobody where it has none, or a leaf's fits the reserve below. */
+export type StackCheck = 'own' | 'callers' | 'none';
+
 export interface FrameInfo {
   /** Stack bytes of the frame, a multiple of 16. */
   readonly bytes: number;
   /** Word index from SP where the return address is saved, or -1 if it stays in a0. */
   readonly returnSlot: number;
+  readonly stackCheck: StackCheck;
   /** Worst-case stack for C callees and thunks below this frame, known per libcall; callees for the call graph. */
   readonly directCallees: readonly string[];
   readonly hasIndirectCalls: boolean;

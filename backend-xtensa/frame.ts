@@ -2,6 +2,7 @@
 // allocator used and the ABI, appends to a code buffer. Knows no instruction of the body.
 import { TrapCode } from '../compiler/abi/traps.js';
 import { A0, SP, type Abi } from './abi/abi.js';
+import type { StackCheck } from './compiled.js';
 import type { CodeBuffer } from './emit/code-buffer.js';
 import { Op } from './isa/table.js';
 import type { PReg } from './regalloc/api.js';
@@ -65,6 +66,10 @@ export class Frame {
     const counts = this.bytes > 0 && (hasCalls || this.bytes > UNCHECKED_BYTES);
     this.needsCheck = counts && (ownCheck || total > COVERED_BYTES);
     this.uncheckedBytes = counts && !this.needsCheck ? total : 0;
+  }
+
+  get stackCheck(): StackCheck {
+    return this.needsCheck ? 'own' : this.uncheckedBytes > 0 ? 'callers' : 'none';
   }
 
   /** Registers that prologue and epilogue may destroy, beside a0. */

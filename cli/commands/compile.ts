@@ -8,7 +8,8 @@ import { printFunc, printModule } from '../../compiler/ir/print.js';
 import { PASSES } from '../../compiler/passes/pipeline.js';
 import { readObject } from '../../linker/read-object.js';
 import { ExitCode } from '../exit-codes.js';
-import { displayName, Outputs, printJson, Progress, readInput } from '../io.js';
+import { type CheckedFunction, type CheckReport, formatChecks, reportChecks } from '../check-report.js';
+import { displayName, Outputs, print, printJson, Progress, readInput } from '../io.js';
 import { listObject } from '../listing.js';
 import { compileOptions, jsonOption, toCompileOptions } from '../options.js';
 import type { CompileArgs } from '../options.js';
@@ -20,6 +21,7 @@ interface Args extends CompileArgs {
   readonly output: string | undefined;
   readonly emit: string;
   readonly after: string | undefined;
+  readonly explainChecks: boolean;
   readonly json: boolean;
 }
 
@@ -34,6 +36,7 @@ export const compileCommand: Command<Args> = {
     ['$0 compile app.wasm --emit asm -o -', 'assembly on standard output'],
     ['$0 compile app.wasm --emit ir --after gvn -o -', 'the IR after a pass'],
     ['$0 compile app.wasm -Os --cfi full', 'small code, return addresses checked'],
+    ['$0 compile app.wasm --explain-checks', 'which bounds checks are left, and why the others are not'],
     ['cat app.wasm | $0 compile - --name app -o app.o', 'from standard input'],
   ],
   options: (yargs) =>
@@ -54,6 +57,11 @@ export const compileCommand: Command<Args> = {
         describe: 'with --emit ir: print the functions as they are after this pass',
         choices: PASSES.map(({ name }) => name),
         requiresArg: true,
+      })
+      .option('explain-checks', {
+        describe: 'list every safety check with what became of it and why',
+        type: 'boolean',
+        default: false,
       }) as never,
   run: (args) => {
     const bytes = readInput(args.input);
@@ -66,17 +74,33 @@ export const compileCommand: Command<Args> = {
     let stats: object = {};
     if (args.after !== undefined && args.emit !== 'ir')
       throw new DiagnosticError('W605', '--after goes with --emit ir');
+    if (args.explainChecks && (args.emit === 'ir' || output === '-'))
+      throw new DiagnosticError('W605', '--explain-checks needs an object or a listing written to a file');
+    let report: CheckReport | null = null;
     if (args.emit === 'ir') {
       outputs.add(output, args.after === undefined ? printModule(ir) : printAfter(ir, args.after, args));
     } else {
-      const compiled = compileModule(ir, toCompileOptions(args));
+      const collected: CheckedFunction[] = [];
+      const compiled = compileModule(ir, {
+        ...toCompileOptions(args),
+        ...(args.explainChecks ? { onChecks: ({ index }, checks) => void collected.push({ index, checks }) } : {}),
+      });
+      if (args.explainChecks) report = reportChecks(ir, compiled, collected);
       stats = compiled.stats;
       const object = args.emit === 'obj' ? compiled.object : listObject(readObject(compiled.object, file, 'module'));
       outputs.add(output, object);
     }
     progress.clear();
     outputs.commit();
-    if (args.json && output !== '-') printJson({ input: file, output, wasmBytes: bytes.length, stats });
+    if (args.json && output !== '-') {
+      printJson({
+        input: file,
+        output,
+        wasmBytes: bytes.length,
+        stats,
+        ...(report === null ? {} : { checks: report }),
+      });
+    } else if (report !== null) print(formatChecks(report));
     return ExitCode.Ok;
   },
 };

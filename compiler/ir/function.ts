@@ -1,5 +1,6 @@
 // The IR's data structure: functions of blocks of instructions in SSA form with block parameters, and the few edits
 // everybody needs. An instruction is its own value. Knows no Wasm, no pass and no machine.
+import type { CheckLog } from './check-log.js';
 import { Op, OPS } from './ops.js';
 import { Type, type Signature } from './types.js';
 
@@ -71,6 +72,8 @@ export class Func {
   blocks: Block[] = [];
   /** What `Inst.loc` beyond `INLINED` stands for. */
   readonly inlined: InlinedLoc[] = [];
+  /** Where passes tell what they do to checks; null unless somebody wants to know. */
+  checks: CheckLog | null = null;
   private nextInst = 0;
   private nextBlock = 0;
   constructor(

@@ -90,11 +90,15 @@ class BoundsPass {
     const list = this.byRoot[inst.imm2]!.get(root) ?? [];
     const covering = this.find(list, inst, offset, extent);
     if (covering !== null) {
+      this.func.checks?.merge(inst, covering.inst, 'covered');
       this.join(inst, covering.inst, offset - covering.offset, out);
       return;
     }
     const proved = extent === 0 || this.inside(inst, extent, memory);
-    if (proved && extent !== 0) this.counts.range++;
+    if (proved && extent !== 0) {
+      this.counts.range++;
+      this.func.checks?.drop(inst, inst.args[0]!.op === Op.I32Const ? 'constant address' : 'range');
+    }
     const below = this.nearestBelow(list, inst, offset);
     // What is inside the own memory says nothing of an address that may be in a window.
     const usable = below !== null && !(proved && below.rights !== 0);

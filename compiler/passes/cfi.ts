@@ -32,6 +32,7 @@ export function expandIndirectCalls(func: Func, module: IrModule, level: CfiLeve
 function expand(rewriter: Rewriter, inst: Inst, module: IrModule, level: CfiLevel): void {
   const index = inst.args[0]!;
   const table = inst.imm;
+  if (level === 'none') rewriter.func.checks?.dropCall(inst, 'switched off');
   if (level !== 'none') {
     rewriter.trapIf(Op.TrapIfGeU, [index, rewriter.emit(Op.TableSize, [], table)], TrapCode.UndefinedElement);
   }

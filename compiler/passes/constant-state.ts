@@ -42,6 +42,7 @@ export function callDirectly(func: Func, module: IrModule, { tables }: ModuleCon
       const target = index.op === Op.I32Const ? tables[inst.imm]?.[index.imm >>> 0] : undefined;
       if (target === undefined || target === null) continue;
       if (signatureText(module.funcs[target]!.signature) !== signatureText(module.types[inst.imm2]!)) continue;
+      func.checks?.dropCall(inst, 'constant table entry');
       inst.args.shift();
       inst.op = inst.op === Op.CallIndirect ? Op.Call : Op.ReturnCall;
       inst.imm = target;

@@ -280,7 +280,10 @@ class Folder {
     }
     this.count++;
     inst.block = null;
-    if (!fires) return;
+    if (!fires) {
+      this.rewriter.func.checks?.drop(inst, 'never fails');
+      return;
+    }
     const trap = r.emit(Op.Trap, [], inst.imm);
     trap.loc = inst.loc;
     this.ended = r.block.id;

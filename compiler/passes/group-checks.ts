@@ -115,7 +115,10 @@ function rewrite(func: Func, block: Block, groups: readonly Group[]): number {
       check = emit(inst, Op.MemAddr, [address], group.to - group.from, group.memory);
       setWindowRights(check, group.rights);
       joint.set(group, check);
-    } else saved++;
+    } else {
+      saved++;
+      func.checks?.merge(inst, check, 'grouped');
+    }
     inst.block = null;
     replace(inst, plus(inst, check, distance - group.from));
   }

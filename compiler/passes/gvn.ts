@@ -198,8 +198,10 @@ class Numbering {
     const leader = staysLocal(inst.op) ? null : this.findLeader(list, inst);
     if (leader !== null) {
       if (isLoad(inst.op) || inst.op === Op.GlobalGet) this.counts.loads++;
-      else if (inst.op === Op.MemAddr || inst.type === Type.Void || inst.op === Op.RefSignature) this.counts.checks++;
-      else this.counts.values++;
+      else if (inst.op === Op.MemAddr || inst.type === Type.Void || inst.op === Op.RefSignature) {
+        this.counts.checks++;
+        this.func.checks?.merge(inst, leader, 'same check before');
+      } else this.counts.values++;
       if (inst.type !== Type.Void) replace(inst, leader);
       return false;
     }

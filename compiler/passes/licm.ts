@@ -29,6 +29,11 @@ function staysPut(inst: Inst): boolean {
   return (op >= Op.I32Eqz && op <= Op.I32GeU) || (op >= Op.F32Eq && op <= Op.F32Ge) || op === Op.Proj;
 }
 
+/** Place of a loop in the Wasm file: its first instruction that has one. */
+function startOf({ header }: Loop): number {
+  return header.insts.find(({ loc }) => loc !== 0)?.loc ?? 0;
+}
+
 /** Stands for "outside the loop" while instructions are on their way to a preheader that may not exist yet. */
 const OUTSIDE = { id: -1 } as unknown as Block;
 
@@ -91,6 +96,8 @@ class Hoister {
 
   private insert(loop: Loop, moved: readonly Inst[]): void {
     this.moved += moved.length;
+    const { checks } = this.func;
+    if (checks !== null) for (const inst of moved) if (mayTrap(inst)) checks.hoist(inst, startOf(loop));
     const target = this.preheader(loop);
     const jump = target.insts.pop()!;
     for (const inst of moved) {

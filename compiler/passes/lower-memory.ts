@@ -56,7 +56,7 @@ class MemoryLowering {
     const [a, b, c] = args;
     switch (inst.op) {
       case Op.MemAddr:
-        return usesWindow(inst) ? this.windowAddress(inst) : this.address(a!, imm, imm2);
+        return usesWindow(inst) ? this.windowAddress(inst) : this.address(inst);
       case Op.MemBytes:
         return this.memoryBytes(imm);
       case Op.MemorySize:
@@ -159,7 +159,9 @@ class MemoryLowering {
   }
 
   /** Bounds check and native pointer. `bytes - extent` cannot wrap: either the minimum size or a check says so. */
-  private address(address: Inst, extent: number, index: number): Inst {
+  private address(inst: Inst): Inst {
+    const { imm: extent, imm2: index } = inst;
+    const address = inst.args[0]!;
     const decl = this.module.memories[index]!;
     const { rewriter } = this;
     const code = TrapCode.MemoryOutOfBounds;
@@ -182,7 +184,9 @@ class MemoryLowering {
       }
     }
     const base = this.memoryBase(index);
-    if (base.op === Op.Symbol && address.op === Op.I32Const && (address.imm >>> 0) + extent <= minBytes) {
+    const inside = address.op === Op.I32Const && (address.imm >>> 0) + extent <= minBytes;
+    if (inside && extent !== 0) this.func.checks?.drop(inst, 'constant address');
+    if (base.op === Op.Symbol && inside) {
       base.imm = address.imm >>> 0;
       return base;
     }

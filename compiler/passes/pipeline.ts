@@ -1,6 +1,7 @@
 // Which passes run in which order at each optimisation level, from a module's fresh IR to machine ops. Takes an IrModule,
 // rewrites its bodies in place and drops those that nobody needs, gives counters. Knows no pass from inside.
 import { functionSymbols } from '../abi/symbols.js';
+import { CheckLog, type ExplainedCheck } from '../ir/check-log.js';
 import type { Func } from '../ir/function.js';
 import type { IrModule } from '../ir/module.js';
 import { assertValid, type VerifyOptions } from '../ir/verify.js';
@@ -35,6 +36,8 @@ export interface PassOptions {
   readonly without?: ReadonlySet<string>;
   /** Leave lower-memory out, so that the reference interpreter still understands the IR. */
   readonly keepMemory?: boolean;
+  /** Called with every function and what became of its checks, once it is lowered. */
+  readonly onChecks?: (func: Func, checks: readonly ExplainedCheck[]) => void;
   /** Called after every pass on every function. */
   readonly afterPass?: (pass: string, func: Func) => void;
 }
@@ -194,14 +197,29 @@ export const PASSES: readonly (Pass | ModulePass)[] = [...EARLY, INLINE, ...INLI
 export function lowerModule(module: IrModule, options: PassOptions): PassStats {
   if (options.windows === true) allowWindows(module);
   const context = passContext(module, options);
-  for (const func of module.bodies) runPasses(EARLY, func, context);
-  if (isOn(INLINE, options)) INLINE.runModule(context, (func) => runPasses(INLINED, func, context));
+  for (const func of module.bodies) {
+    if (options.onChecks !== undefined) collectChecks(func);
+    runPasses(EARLY, func, context);
+  }
+  if (isOn(INLINE, options)) {
+    INLINE.runModule(context, (func) => {
+      if (func.checks !== null) collectChecks(func);
+      runPasses(INLINED, func, context);
+    });
+  }
   for (const func of module.bodies) {
     runPasses(LATE, func, context);
+    if (func.checks !== null) options.onChecks?.(func, func.checks.explain(func));
     if (options.verify === true && options.keepMemory !== true)
       assertValid(func, 'lowering', { module: context.module, machine: true });
   }
   return context.stats;
+}
+
+/** Enters the function's checks into its log: those it was translated with, later those of what it took in. */
+function collectChecks(func: Func): void {
+  func.checks ??= new CheckLog();
+  func.checks.collect(func);
 }
 
 function isOn({ name, levels }: { readonly name: string; readonly levels?: string }, options: PassOptions): boolean {
