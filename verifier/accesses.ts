@@ -12,8 +12,10 @@ import {
   FRAME_RETURN,
   Made,
   NOTHING,
+  READABLE,
   REGISTERS,
   SHADOW_RETURN,
+  WRITABLE,
   constantOrigin,
   type Value,
 } from './state.js';
@@ -114,6 +116,7 @@ function load(walk: Walk, address: Value, bytes: number, register: number): Valu
     if (object.kind === 'table-entries') return walk.make(slot, { ...NOTHING, origins: [`table ${object.id}`] });
     return walk.within(slot, arc);
   }
+  if (walk.state.slack(address, READABLE, walk.minimum) >= bytes) return walk.within(slot, arc);
   if (bytes === 4 && register >= 0 && isReference(walk, address)) {
     walk.notes.demand(walk, address);
     return walk.make(slot, { ...NOTHING, made: Made.Signature, of: address.symbol });
@@ -253,6 +256,7 @@ function store(walk: Walk, address: Value, bytes: number, value: Value | null): 
   }
   const object = contentsAt(walk, address, bytes);
   if (object === null) {
+    if (walk.state.slack(address, WRITABLE, walk.minimum) >= bytes) return;
     walk.complain(unprovenReason(walk, address, 'store'));
     return;
   }

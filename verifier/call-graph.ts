@@ -99,6 +99,8 @@ export class CallGraph {
         const { kind, role } = row.operands[k]!;
         if (kind === 'ar' && role !== 'use') node.clobbers |= (1 << inst.operands[k]!) & ALL_CLOBBERED;
       }
+      const site = code.windows.get(i);
+      if (site !== undefined) node.clobbers |= (1 << site.pointer) & ALL_CLOBBERED;
       if (row.flow === 'callreg') node.clobbers = ALL_CLOBBERED;
       // A jump through a register is a return, or a jump table if there is one; else a tail call.
       else if (row.flow === 'jumpreg' && inst.operands[0] !== 0 && !code.hasJumpTable) node.clobbers = ALL_CLOBBERED;

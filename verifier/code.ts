@@ -6,6 +6,7 @@ import { isPrivileged } from '../backend-xtensa/isa/special-registers.js';
 import { Op } from '../backend-xtensa/isa/table.js';
 import type { DecodedInstruction, IsaFeature } from '../backend-xtensa/isa/types.js';
 import type { Image, ModuleFunction } from './image.js';
+import { asJump, windowSiteAt, type WindowSite } from './windows.js';
 
 /** Something the verifier cannot accept, at an instruction. */
 export interface Violation {
@@ -40,6 +41,10 @@ export interface Code {
   readonly simpleLoops: ReadonlySet<number>;
   /** Some word of the pool is the address of an instruction. */
   readonly hasJumpTable: boolean;
+  /** Sequences that ask for a grant window, by instruction; each is one jump here, and control cannot enter it elsewhere. */
+  readonly windows: ReadonlyMap<number, WindowSite>;
+  /** The same by the instruction at which they go on. */
+  readonly windowEnds: ReadonlyMap<number, readonly WindowSite[]>;
 }
 
 const ALLOWED: ReadonlySet<IsaFeature> = new Set<IsaFeature>([
@@ -60,6 +65,9 @@ const ALLOWED: ReadonlySet<IsaFeature> = new Set<IsaFeature>([
 ]);
 /** SAR and BR: everything else would let a module change how the processor runs other code (LEND, for one). */
 const OWN_REGISTERS: ReadonlySet<number> = new Set([3, 4]);
+
+const PADDING: ReadonlySet<number> = new Set([Op.NOP, Op.NOP_N]);
+const ENDS_FLOW: ReadonlySet<string> = new Set(['jump', 'jumpreg', 'return', 'trap']);
 
 /** Why module code may not contain the instruction, or null. */
 function forbidden(inst: DecodedInstruction): string | null {
@@ -88,10 +96,20 @@ export function decodeFunction(image: Image, func: ModuleFunction): Code | Viola
   const instructions: DecodedInstruction[] = [];
   const addresses: number[] = [];
   const at = new Int32Array(func.size + 1).fill(-1);
+  const windows = new Map<number, WindowSite>();
   const violations: Violation[] = [];
   for (let offset = 0; offset < func.size;) {
     const address = func.start + offset;
     const inst = decodeAt(bytes, offset, address);
+    const site = inst?.opcode === Op.WSR ? windowSiteAt(image, func, bytes, offset, address) : null;
+    if (site !== null) {
+      at[offset] = instructions.length;
+      windows.set(instructions.length, site);
+      instructions.push(asJump(site, address));
+      addresses.push(address);
+      offset += site.size;
+      continue;
+    }
     if (inst === undefined) {
       const byte = bytes[offset]!.toString(16).padStart(2, '0');
       violations.push({ address, instruction: `.byte 0x${byte}`, reason: 'no instruction of LX6' });
@@ -105,7 +123,7 @@ export function decodeFunction(image: Image, func: ModuleFunction): Code | Viola
     offset += inst.row.size;
   }
   if (violations.length > 0) return violations;
-  return divide(image, func, instructions, Int32Array.from(addresses), at);
+  return divide(image, func, instructions, Int32Array.from(addresses), at, windows);
 }
 
 /** The operand that is a displacement, as an address. */
@@ -122,6 +140,7 @@ function divide(
   instructions: readonly DecodedInstruction[],
   addresses: Int32Array,
   at: Int32Array,
+  windows: ReadonlyMap<number, WindowSite>,
 ): Code {
   const leader = new Uint8Array(instructions.length);
   leader[0] = 1;
@@ -160,20 +179,55 @@ function divide(
       blocks[blocks.length - 1]!.end = i + 1;
     }
   }
-  const simpleLoops = findSimpleLoops(func, instructions, addresses, at, loopBack, image);
-  return { func, instructions, addresses, at, blocks, blockOf, loopBack, simpleLoops, hasJumpTable };
+  const windowEnds = new Map<number, WindowSite[]>();
+  for (const site of windows.values()) {
+    const end = at[site.end - func.start] ?? -1;
+    if (end >= 0) windowEnds.set(end, [...(windowEnds.get(end) ?? []), site]);
+  }
+  const code = { func, instructions, addresses, at, blocks, blockOf, loopBack, hasJumpTable, windows, windowEnds };
+  return { ...code, simpleLoops: findSimpleLoops(code, image) };
 }
 
-function findSimpleLoops(
-  func: ModuleFunction,
-  instructions: readonly DecodedInstruction[],
-  addresses: Int32Array,
-  at: Int32Array,
-  loopBack: ReadonlyMap<number, readonly number[]>,
-  image: Image,
-): Set<number> {
+type Sources = ReadonlyMap<number, readonly number[]>;
+
+/** By instruction: the branches and jumps that lead to it. */
+function sourcesOf({ func, instructions, addresses, at }: Undivided): Sources {
+  const sources = new Map<number, number[]>();
+  for (let i = 0; i < instructions.length; i++) {
+    const { flow } = instructions[i]!.row;
+    if (flow !== 'branch' && flow !== 'jump') continue;
+    const target = at[targetOf(instructions[i]!, addresses[i]! >>> 0) - func.start] ?? -1;
+    const list = sources.get(target);
+    if (list === undefined) sources.set(target, [i]);
+    else list.push(i);
+  }
+  return sources;
+}
+
+/** Instructions from which control comes to `place`, looked at through jumps that nothing falls into; -1: anywhere. */
+function origins(code: Undivided, sources: Sources, place: number): number[] {
+  const { instructions, windows } = code;
+  if (code.hasJumpTable || isFallenInto(code, sources, place)) return [-1];
+  return (sources.get(place) ?? []).flatMap((i) => {
+    if (instructions[i]!.row.flow === 'branch') return [i];
+    return windows.has(i) || isFallenInto(code, sources, i) ? [-1] : (sources.get(i) ?? []);
+  });
+}
+
+/** Can control come to instruction `i` from the one before? Not from behind a jump, over padding that nobody jumps to. */
+function isFallenInto({ instructions }: Undivided, sources: Sources, i: number): boolean {
+  let before = i - 1;
+  while (before >= 0 && PADDING.has(instructions[before]!.opcode) && !sources.has(before)) before--;
+  return before < 0 || !ENDS_FLOW.has(instructions[before]!.row.flow);
+}
+
+type Undivided = Omit<Code, 'simpleLoops'>;
+
+function findSimpleLoops(code: Undivided, image: Image): Set<number> {
+  const { func, instructions, addresses, at, loopBack, windows } = code;
   const simple = new Set<number>();
   if (loopBack.size === 0) return simple;
+  const sources: Sources = windows.size > 0 ? sourcesOf(code) : new Map();
   const bodies = [...loopBack].flatMap(([end, firsts]) => firsts.map((first) => ({ first, end })));
   /** Bodies whose loop instruction is not the only way in. */
   const entered = new Set<number>();
@@ -185,7 +239,10 @@ function findSimpleLoops(
   };
   for (let i = 0; i < instructions.length; i++) {
     const { flow } = instructions[i]!.row;
-    if (flow === 'branch' || flow === 'jump') jumpTo(i, targetOf(instructions[i]!, addresses[i]! >>> 0));
+    if (flow !== 'branch' && flow !== 'jump') continue;
+    const target = targetOf(instructions[i]!, addresses[i]! >>> 0);
+    // A loop's check that asks for a window comes back to where it left the loop.
+    for (const from of windows.has(i) ? origins(code, sources, i) : [i]) jumpTo(from, target);
   }
   for (let address = func.poolStart & ~3; address + 4 <= func.start; address += 4) {
     const word = image.word(address);

@@ -11,6 +11,7 @@ import type { Image } from './image.js';
 import { NOTHING, join, sameState, State, implies, weaken, type Arrival, type HardwareLoop } from './state.js';
 import { call, jumpRegister, leave, refine, tailCall } from './transfers.js';
 import { Walk, type VerifyOptions } from './walk.js';
+import { askForWindow, meetWindow } from './windows.js';
 import { PASSED_WORDS, functionCallee, type ReferenceFlow } from './references.js';
 
 /** Visits of one block after which the function is given up; widening ends every loop long before. */
@@ -338,6 +339,7 @@ class FunctionVerifier {
   }
 
   private follow(instruction: number, edge: number, state: State): void {
+    for (const site of this.code.windowEnds.get(instruction) ?? []) meetWindow(this.walk, site, state);
     this.arrive(this.code.blockOf[instruction]!, edge, state);
   }
 
@@ -362,6 +364,12 @@ class FunctionVerifier {
 
   private jump(): void {
     const { walk, code } = this;
+    const site = code.windows.get(walk.index);
+    if (site !== undefined) {
+      askForWindow(walk, site);
+      this.goTo(site.end, this.edge, walk.state);
+      return;
+    }
     const address = targetOf(walk.inst, walk.address);
     const inside = address > code.func.start && address < code.func.start + code.func.size;
     // A jump to the own start is a tail call, unless the frame is still there.

@@ -14,6 +14,7 @@ import {
 import { LIBCALLS } from '../compiler/abi/libcalls.js';
 import { LinkerSymbol, RuntimeSymbol } from '../compiler/abi/linker-symbols.js';
 import { SITE_CALL } from '../compiler/abi/traps.js';
+import { WindowSymbol } from '../compiler/abi/window.js';
 import { DiagnosticError } from '../compiler/diagnostics.js';
 import type { Elf, ElfSegment, ElfSymbol } from './elf.js';
 
@@ -90,6 +91,8 @@ export class Image {
   /** Address of a module function's first instruction. */
   readonly functions = new Map<number, ModuleFunction>();
   readonly argumentBuffer: number;
+  /** Address of the runtime function that looks up grant windows, or null. */
+  readonly windowFunction: number | null;
   /** Shadow stack displacement, or null if there is none. */
   readonly shadow: number | null;
   /** Complaints about the layout as a whole. */
@@ -114,6 +117,7 @@ export class Image {
       else list.push(symbol);
     }
     this.shadow = this.byName.get(LinkerSymbol.ShadowDisplacement)?.value ?? null;
+    this.windowFunction = this.byName.get(WindowSymbol.Translate)?.value ?? null;
     this.argumentBuffer = this.byName.get(RuntimeSymbol.ArgumentBuffer)?.value ?? -1;
     if (this.argumentBuffer >= 0)
       this.addObject(

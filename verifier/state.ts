@@ -28,6 +28,14 @@ export interface Relation {
   readonly slack: number;
 }
 
+/**
+ * Objects without a place: u32(symbol + offset) is the native address of `slack` bytes that the function may read or write,
+ * in its own memory or in a grant window. Says nothing of what lies below or of the address as a number.
+ */
+export const READABLE = -1;
+export const WRITABLE = -2;
+const isPlaceless = (object: number): boolean => object < 0;
+
 /** How a symbol came about, where that matters later. `of`/`offset`: the value it was made from. */
 export const enum Made {
   Anyhow,
@@ -161,8 +169,7 @@ export class State {
 
   /** Largest known k with u32(value) + k <= units of the object; -1 if nothing is known. */
   slack(value: Value, object: number, minimum: Minimum): number {
-    const top = high(this.arcOf(value));
-    let best = this.units(object, minimum) - top;
+    let best = isPlaceless(object) ? -1 : this.units(object, minimum) - high(this.arcOf(value));
     if (value.symbol !== CONSTANT) {
       const { relations } = this.fact(value.symbol);
       for (let i = 0; i < relations.length; i++) {
@@ -172,7 +179,12 @@ export class State {
         const rest = relation.slack - distance;
         if (rest <= best) continue;
         // Upwards the sum stays below 2^32 because it stays within the object; downwards the arc must say so.
-        if (distance >= 0 ? rest >= 0 : low(this.arcOf({ symbol: value.symbol, offset: relation.offset })) >= -distance)
+        if (distance >= 0) {
+          if (rest >= 0) best = rest;
+        } else if (
+          !isPlaceless(object) &&
+          low(this.arcOf({ symbol: value.symbol, offset: relation.offset })) >= -distance
+        )
           best = rest;
       }
     }
@@ -192,7 +204,8 @@ export class State {
   /** Objects that some relation of the value's symbol speaks of. */
   relatedObjects(value: Value): number[] {
     if (value.symbol === CONSTANT) return [];
-    return [...new Set(this.fact(value.symbol).relations.map(({ object }) => object))];
+    const objects = this.fact(value.symbol).relations.map(({ object }) => object);
+    return [...new Set(objects.filter((object) => !isPlaceless(object)))];
   }
 
   addRelation(symbol: number, relation: Relation): void {
@@ -652,13 +665,15 @@ function union(a: readonly Origin[], b: readonly Origin[]): readonly Origin[] {
 
 /** State.slack for a symbol that only `fact` describes. */
 function slackOf(fact: Fact, offset: number, object: number, minimum: Minimum): number {
-  let best = minimum(object) - high(shift(fact.arc, offset));
+  let best = isPlaceless(object) ? -1 : minimum(object) - high(shift(fact.arc, offset));
   for (const relation of fact.relations) {
     if (relation.object !== object) continue;
     const distance = (offset - relation.offset) | 0;
     const rest = relation.slack - distance;
     if (rest <= best) continue;
-    if (distance >= 0 ? rest >= 0 : low(shift(fact.arc, relation.offset)) >= -distance) best = rest;
+    if (distance >= 0) {
+      if (rest >= 0) best = rest;
+    } else if (!isPlaceless(object) && low(shift(fact.arc, relation.offset)) >= -distance) best = rest;
   }
   return best;
 }

@@ -1,6 +1,8 @@
 // Damages machine code in ways that a broken compiler or an attacker would, one at a time. Takes an image whose bytes it
 // changes in place, gives mutations that can be applied and undone. Knows no verdicts.
 import { decodeFunction, targetOf, type Code } from '../../verifier/code.js';
+import type { WindowSite } from '../../verifier/windows.js';
+import { windowDescriptor } from '../../compiler/abi/window.js';
 import type { Image, ModuleFunction } from '../../verifier/image.js';
 import { encode, operandFits } from '../../backend-xtensa/isa/encode.js';
 import { formatInstruction } from '../../backend-xtensa/isa/print.js';
@@ -13,6 +15,7 @@ export type MutationKind =
   | 'check inverted'
   | 'check of other register'
   | 'limit raised'
+  | 'stack check lowered'
   | 'access offset widened'
   | 'access through other register'
   | 'literal changed'
@@ -26,7 +29,9 @@ export type MutationKind =
   | 'stack pointer not restored'
   | 'saved register not restored'
   | 'return dropped'
-  | 'jump table entry changed';
+  | 'jump table entry changed'
+  | 'window asked for with less'
+  | 'window sequence changed';
 
 export interface Mutation {
   readonly kind: MutationKind;
@@ -84,6 +89,11 @@ class Mutator {
     const { instructions } = this.code;
     for (let i = 0; i < instructions.length; i++) {
       const inst = instructions[i]!;
+      const site = this.code.windows.get(i);
+      if (site !== undefined) {
+        this.window(this.code.addresses[i]! >>> 0, site);
+        continue;
+      }
       if (this.isCheck(i)) this.check(i, inst);
       else if (inst.row.flow === 'branch' || inst.row.flow === 'jump') this.branch(i, inst);
       if (inst.row.access !== undefined && inst.opcode !== Op.L32R) this.access(i, inst);
@@ -101,14 +111,62 @@ class Mutator {
     this.tables();
   }
 
-  /** A branch to a trap, or over one. */
+  /** A branch to a trap, or over one, or to a jump to where a window is asked for. */
   private isCheck(i: number): boolean {
+    const { instructions, windows } = this.code;
+    if (instructions[i]!.row.flow !== 'branch') return false;
+    const target = this.target(i);
+    if (instructions[target]?.opcode === Op.J && windows.has(this.target(target))) return true;
+    return instructions[target]?.opcode === Op.ILL_N || instructions[i + 1]?.opcode === Op.ILL_N;
+  }
+
+  /** Instruction that branch or jump i leads to, or -1. */
+  private target(i: number): number {
     const { instructions, addresses, at, func } = this.code;
-    const inst = instructions[i]!;
-    if (inst.row.flow !== 'branch') return false;
-    const offset = targetOf(inst, addresses[i]! >>> 0) - func.start;
-    const target = offset >= 0 && offset < func.size ? instructions[at[offset]!] : undefined;
-    return target?.opcode === Op.ILL_N || instructions[i + 1]?.opcode === Op.ILL_N;
+    const offset = targetOf(instructions[i]!, addresses[i]! >>> 0) - func.start;
+    return offset >= 0 && offset < func.size ? at[offset]! : -1;
+  }
+
+  private window(start: number, { pointer, extent, rights, literal, trap, end, size }: WindowSite): void {
+    const raw = (kind: MutationKind, address: number, after: string, word: number, length: number): void => {
+      const bytes = Uint8Array.from({ length }, (_, k) => word >>> (8 * k));
+      this.found.push({ kind, func: this.code.func, address, before: 'window sequence', after, bytes });
+    };
+    const put = (address: number, op: number, operands: readonly number[]): void =>
+      raw(
+        'window sequence changed',
+        address,
+        formatInstruction({ row: rowOf(op), opcode: op, operands }, address),
+        encode(op, operands, address),
+        rowOf(op).size,
+      );
+    const other = pointer === 9 ? 10 : 9;
+    const [save, descriptor, result, refused] = [start, start + 12, start + 18, start + 21];
+    for (const less of rights === 3 ? [1, 2] : [3 - rights])
+      raw('window asked for with less', descriptor, `rights ${less}`, windowDescriptor(extent, less), 3);
+    for (const less of [extent - 1, 1])
+      if (less > 0 && less < extent)
+        raw('window asked for with less', descriptor, `extent ${less}`, windowDescriptor(less, rights), 3);
+    raw('window sequence changed', descriptor, 'no descriptor', windowDescriptor(extent, rights) + 1, 3);
+    put(save, Op.WSR, [pointer, 244]);
+    put(save, Op.NOP, []);
+    put(start + 3, Op.WSR, [pointer, 231]);
+    put(start + 9, Op.CALLX0, [pointer]);
+    put(start + 15, Op.NOP, []);
+    put(result, Op.RSR, [other, 245]);
+    put(result, Op.RSR, [1, 245]);
+    put(result, Op.NOP, []);
+    put(refused, Op.NOP_N, []);
+    put(refused, Op.BEQZ_N, [other, trap - refused]);
+    put(refused, Op.BEQZ_N, [pointer, trap - refused + 2]);
+    put(start + size - 2, Op.NOP_N, []);
+    put(start + size - 5, Op.J, [end + 1 - (start + size - 5)]);
+    // Another register gets the pointer: the one that the access goes through keeps what failed the check.
+    const both = [encode(Op.RSR, [other, 245], result), encode(Op.BEQZ_N, [other, trap - refused], refused)] as const;
+    const bytes = Uint8Array.from([0, 8, 16].map((n) => both[0] >>> n).concat([0, 8].map((n) => both[1] >>> n)));
+    const kind = 'window sequence changed';
+    this.found.push({ kind, func: this.code.func, address: result, before: `a${pointer}`, after: `a${other}`, bytes });
+    for (const target of this.outside) raw(kind, literal, 'call of unpublished code', target, 4);
   }
 
   private check(i: number, inst: DecodedInstruction): void {
@@ -172,18 +230,18 @@ class Mutator {
   private literal(i: number, inst: DecodedInstruction): void {
     const address = ((this.code.addresses[i]! >>> 0) + inst.operands[1]!) >>> 0;
     const word = this.image.word(address)!;
-    for (const change of [0x10000, 0x40000000, -0x1000, 3]) {
-      const bytes = new Uint8Array(4);
-      new DataView(bytes.buffer).setUint32(0, (word + change) >>> 0, true);
-      this.found.push({
-        kind: 'literal changed',
-        func: this.code.func,
-        address,
-        before: `.word 0x${word.toString(16)}`,
-        after: `.word 0x${((word + change) >>> 0).toString(16)}`,
-        bytes,
-      });
-    }
+    const { stackLimit } = this.code.func.module;
+    // What it is above the limit is what callees need that do not check.
+    if (word >= stackLimit && word < stackLimit + 0x10000) this.word('stack check lowered', address, word, word - 16);
+    for (const change of [0x10000, 0x40000000, -0x1000, 3]) this.word('literal changed', address, word, word + change);
+  }
+
+  /** Another word in the pool. */
+  private word(kind: MutationKind, address: number, before: number, after: number): void {
+    const bytes = new Uint8Array(4);
+    new DataView(bytes.buffer).setUint32(0, after >>> 0, true);
+    const text = (word: number): string => `.word 0x${(word >>> 0).toString(16)}`;
+    this.found.push({ kind, func: this.code.func, address, before: text(before), after: text(after), bytes });
   }
 
   private call(i: number, inst: DecodedInstruction): void {
@@ -213,18 +271,7 @@ class Mutator {
       const offset = word - func.start;
       if (offset <= 0 || offset >= func.size || at[offset]! < 0) continue;
       for (const target of [this.middle(word), func.start + func.size + 64, this.outside[0]!]) {
-        if (target < 0) continue;
-        const bytes = new Uint8Array(4);
-        new DataView(bytes.buffer).setUint32(0, target, true);
-        const text = (w: number): string => `.word 0x${w.toString(16)}`;
-        this.found.push({
-          kind: 'jump table entry changed',
-          func,
-          address,
-          before: text(word),
-          after: text(target),
-          bytes,
-        });
+        if (target >= 0) this.word('jump table entry changed', address, word, target);
       }
     }
   }

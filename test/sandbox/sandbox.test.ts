@@ -15,8 +15,8 @@ const wasm = wasmOf(CHECKED_PROGRAM);
 describe('verifier', () => {
   for (const level of ['0', '1', '2', 's'] as const) {
     for (const cfi of ['forward', 'full'] as const) {
-      it(`proves the code of -O${level} --cfi ${cfi}`, () => {
-        const { elf } = buildProgram(wasm, { level, cfi });
+      it.each([false, true])(`proves the code of -O${level} --cfi ${cfi}, grant windows: %s`, (windows) => {
+        const { elf } = buildProgram(wasm, { level, cfi, windows });
         const verdict = verifyElf(elf, 'app.elf', { checkReturns: cfi === 'full' });
         const open = verdict.functions.flatMap(({ name, violations }) => violations.map((v) => `${name}: ${v.reason}`));
         expect([...verdict.faults, ...open]).toEqual([]);
@@ -47,9 +47,10 @@ describe('verifier', () => {
     expect(new Set(reasons)).toEqual(new Set(['the return address is not compared with the shadow stack']));
   });
 
-  it('rejects mutations that open the sandbox', () => {
-    const counts = runMutations(buildProgram(wasm, { level: '2' }), false, 2);
+  it.each([false, true])('rejects mutations that open the sandbox, grant windows: %s', (windows) => {
+    const counts = runMutations(buildProgram(wasm, { level: '2', windows }), false, 2);
     expect(counts.rejected).toBeGreaterThanOrEqual(180);
+    expect(counts.byKind.has('window sequence changed')).toBe(windows);
     const never = [
       'privileged instruction',
       'call into a function',
@@ -57,9 +58,12 @@ describe('verifier', () => {
       'branch into an instruction',
       'branch out of the function',
       'jump table entry changed',
+      'stack check lowered',
       'return address not restored',
       'stack pointer not restored',
       'saved register not restored',
+      'window asked for with less',
+      'window sequence changed',
     ];
     for (const kind of never) expect([kind, counts.byKind.get(kind as never)?.accepted ?? 0]).toEqual([kind, 0]);
   });
