@@ -7,6 +7,7 @@ import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { DiagnosticError } from '../compiler/diagnostics.js';
+import { MONOCYPHER_SOURCES, monocypherSource } from './monocypher.js';
 
 /** `index.json` beside the objects. */
 export interface RuntimeIndex {
@@ -15,6 +16,8 @@ export interface RuntimeIndex {
   readonly compiler: string;
   /** Object file names, in link order. */
   readonly objects: readonly string[];
+  /** False: Monocypher could not be had; images with slots for installed modules cannot be linked. */
+  readonly cryptography: boolean;
 }
 
 export interface BuildRuntimeOptions {
@@ -31,7 +34,12 @@ const SOURCE_DIRECTORIES = [
   'firmware/arch/xtensa',
   'firmware/platform/esp32',
   'firmware/core',
+  'firmware/drivers',
 ] as const;
+/** Compiled only together with Monocypher. */
+const CRYPTOGRAPHY_DIRECTORY = 'firmware/crypto';
+/** Where Monocypher's source is kept. */
+const MONOCYPHER_FOLDER = 'build/monocypher';
 const INCLUDE_DIRECTORIES = ['rt-stubs/include', 'firmware/include'] as const;
 
 /** One section per function and object, so that the linker drops what is unused; literals right before their code. */
@@ -115,9 +123,10 @@ function replaceDirectory(output: string, fresh: string, hash: string): void {
 export async function buildRuntime(options: BuildRuntimeOptions = {}): Promise<RuntimeIndex> {
   const root = options.root ?? fileURLToPath(new URL('..', import.meta.url));
   const output = options.outputDirectory ?? join(root, 'dist/runtime/esp32');
-  const sources = listFiles(root, SOURCE_DIRECTORIES, /\.[cS]$/);
+  const own = listFiles(root, SOURCE_DIRECTORIES, /\.[cS]$/);
+  const cryptography = listFiles(root, [CRYPTOGRAPHY_DIRECTORY], /\.c$/);
   const headers = listFiles(root, INCLUDE_DIRECTORIES, /\.h$/);
-  const hash = hashSources(root, [...sources, ...headers]);
+  const hash = hashSources(root, [...own, ...cryptography, 'firmware/monocypher.ts', ...headers]);
   const existing = readRuntimeIndex(output);
   if (existing !== undefined && existing.sources === hash && options.force !== true) return existing;
   const found = findToolchain();
@@ -125,24 +134,39 @@ export async function buildRuntime(options: BuildRuntimeOptions = {}): Promise<R
     const names = TOOLCHAINS.map((toolchain) => toolchain.gcc).join(' or ');
     throw new DiagnosticError('W606', `${names} is needed to build the runtime (Debian package gcc-xtensa-lx106)`);
   }
+  const monocypher = monocypherSource(join(root, MONOCYPHER_FOLDER));
+  const sources = [
+    ...own.map((source) => join(root, source)),
+    ...(monocypher === undefined
+      ? []
+      : [
+          ...cryptography.map((source) => join(root, source)),
+          ...MONOCYPHER_SOURCES.map((source) => join(monocypher, source)),
+        ]),
+  ];
   // Built beside and renamed at the end: a reader never sees half a runtime.
   const temporary = `${output}.${process.pid}.tmp`;
   mkdirSync(temporary, { recursive: true });
   try {
-    const objects = sources.map((source) => `${basename(source).replace(/\.[cS]$/, '')}.o`);
+    const objects = sources.map((source) => `${basename(source).replace(/\.c$/, '')}.o`);
     if (new Set(objects).size !== objects.length) throw new DiagnosticError('W606', 'two sources of one name');
-    const includes = INCLUDE_DIRECTORIES.map((directory) => `-I${join(root, directory)}`);
+    const includes = [...INCLUDE_DIRECTORIES, MONOCYPHER_FOLDER].map((directory) => `-I${join(root, directory)}`);
     const run = promisify(execFile);
     const compile = async (index: number): Promise<void> => {
       const { gcc, objcopy, flags } = found.toolchain;
       const object = join(temporary, objects[index]!);
-      await run(gcc, [...flags, ...FLAGS, ...includes, '-c', join(root, sources[index]!), '-o', object]);
+      await run(gcc, [...flags, ...FLAGS, ...includes, '-c', sources[index]!, '-o', object]);
       await run(objcopy, [...DROPPED_SECTIONS.map((section) => `--remove-section=${section}`), object]);
     };
     for (let first = 0; first < sources.length; first += 2) {
       await Promise.all([first, first + 1].filter((index) => index < sources.length).map(compile));
     }
-    const index: RuntimeIndex = { sources: hash, compiler: found.version, objects };
+    const index: RuntimeIndex = {
+      sources: hash,
+      compiler: found.version,
+      objects,
+      cryptography: monocypher !== undefined,
+    };
     writeFileSync(join(temporary, 'index.json'), `${JSON.stringify(index, null, 2)}\n`);
     replaceDirectory(output, temporary, hash);
     return index;

@@ -20,6 +20,7 @@ import { POWER_ON, RESET_CAUSES, bootFromRom } from './load/rom-boot.js';
 import type { CallOptions, CallResult, MachineOptions, RunOptions } from './machine-options.js';
 import { Chip } from './peripherals/chip.js';
 import type { FlashChip } from './peripherals/flash-chip.js';
+import type { I2c } from './peripherals/i2c.js';
 import type { Gpio } from './peripherals/misc.js';
 import type { Uart } from './peripherals/uart.js';
 import { ESP32_CPU } from './profiles.js';
@@ -126,6 +127,9 @@ export class Machine {
   }
   get flashChip(): FlashChip {
     return this.chip.flashChip;
+  }
+  get i2c(): readonly [I2c, I2c] {
+    return this.chip.i2c;
   }
   get uart(): Uart {
     return this.chip.uart;

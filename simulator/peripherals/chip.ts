@@ -5,6 +5,7 @@ import type { Memory } from '../bus/memory.js';
 import type { Peripheral, PeripheralHost } from '../bus/peripheral.js';
 import { Dport, FlashMmu, StorageTable } from './dport.js';
 import { FlashChip } from './flash-chip.js';
+import { I2c } from './i2c.js';
 import { Efuse, Gpio, IoMux, RandomNumbers, Syscon } from './misc.js';
 import { Rtc } from './rtc.js';
 import { Spi1 } from './spi1.js';
@@ -29,8 +30,11 @@ export interface ChipOptions {
   readonly seed: number;
 }
 
+const GPIO_INTERRUPT_SOURCE = 22;
+
 export class Chip {
-  readonly gpio = new Gpio();
+  readonly gpio: Gpio;
+  readonly i2c: readonly [I2c, I2c];
   readonly uart: Uart;
   readonly flashChip: FlashChip;
   /** Everything on the bus. */
@@ -58,6 +62,8 @@ export class Chip {
     });
     this.rtc = new Rtc(host, () => events.seconds(), clockChanged);
     this.timers = [0, 1].map((group) => new TimerGroup(host, () => events.apbTicks(), group as 0 | 1));
+    this.gpio = new Gpio((active) => host.setInterruptSource(GPIO_INTERRUPT_SOURCE, active));
+    this.i2c = [new I2c(host, 0), new I2c(host, 1)];
     this.uart = new Uart(host, (byte) => events.console(byte), options.uartTiming);
     const appTable = new StorageTable('APP_FLASH_MMU_TABLE', 0x3ff12000);
     const small = [
@@ -68,7 +74,7 @@ export class Chip {
       new Syscon(),
       appTable,
     ];
-    this.peripherals = [this.dport, mmu, this.rtc, ...this.timers, this.uart, this.gpio, ...small];
+    this.peripherals = [this.dport, mmu, this.rtc, ...this.timers, this.uart, this.gpio, ...this.i2c, ...small];
   }
 
   reset(): void {

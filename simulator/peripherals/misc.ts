@@ -3,19 +3,29 @@
 
 import { RegisterBlock } from '../bus/peripheral.js';
 
-/** GPIO: output latches with their set and clear registers, inputs set by the host. No interrupts, no matrix. */
+const PIN_INTERRUPT_TYPE_SHIFT = 7;
+/** INT_ENA: the PRO CPU's ordinary interrupt. */
+const PIN_INTERRUPT_PRO = 4 << 13;
+const Edge = { Rising: 1, Falling: 2, Any: 3 } as const;
+
+/**
+ * GPIO: output latches with their set and clear registers, inputs set by the host or by the pin's own output, interrupts
+ * on edges. The matrix and pulls are kept without effect; a pin nobody drives reads low.
+ */
 export class Gpio extends RegisterBlock {
   readonly name = 'GPIO';
   readonly base = 0x3ff44000;
   private inputs = [0, 0];
+  /** Levels that were last looked at for edges. */
+  private levels = [0, 0];
 
-  constructor() {
+  constructor(private readonly interrupt: (active: boolean) => void) {
     super();
     const latch = (at: number, name: string): void => {
-      const set = (value: number): void => this.setValue(at, this.value(at) | value);
-      const clear = (value: number): void => this.setValue(at, this.value(at) & ~value);
+      const set = (value: number): void => this.change(at, this.value(at) | value);
+      const clear = (value: number): void => this.change(at, this.value(at) & ~value);
       this.define({
-        [at]: { name },
+        [at]: { name, write: () => this.findEdges() },
         [at + 4]: { name: `${name}_W1TS`, write: set },
         [at + 8]: { name: `${name}_W1TC`, write: clear },
       });
@@ -26,10 +36,11 @@ export class Gpio extends RegisterBlock {
     latch(0x2c, 'ENABLE1');
     this.define({
       0x38: { name: 'STRAP', writable: 0, reset: 0x13 },
-      0x3c: { name: 'IN', writable: 0, read: () => this.inputs[0] as number },
-      0x40: { name: 'IN1', writable: 0, read: () => this.inputs[1] as number },
+      0x3c: { name: 'IN', writable: 0, read: () => this.level(0) },
+      0x40: { name: 'IN1', writable: 0, read: () => this.level(1) },
     });
-    this.accept(0x88, 'PIN', 40);
+    for (const at of [0x44, 0x50]) this.defineStatus(at, at === 0x44 ? 'STATUS' : 'STATUS1');
+    for (let pin = 0; pin < 40; pin++) this.define({ [0x88 + 4 * pin]: { name: `PIN${pin}` } });
     this.accept(0x130, 'FUNC_IN_SEL_CFG', 256);
     this.accept(0x530, 'FUNC_OUT_SEL_CFG', 40);
     this.reset();
@@ -41,6 +52,49 @@ export class Gpio extends RegisterBlock {
     const bit = 1 << (pin & 31);
     const old = this.inputs[word] as number;
     this.inputs[word] = level ? old | bit : old & ~bit;
+    this.findEdges();
+  }
+
+  private change(at: number, value: number): void {
+    this.setValue(at, value);
+    this.findEdges();
+  }
+
+  private defineStatus(at: number, name: string): void {
+    const set = (value: number): void => {
+      this.setValue(at, value);
+      this.interrupt((this.value(0x44) | this.value(0x50)) !== 0);
+    };
+    this.define({
+      [at]: { name, write: set },
+      [at + 4]: { name: `${name}_W1TS`, write: (value) => set(this.value(at) | value) },
+      [at + 8]: { name: `${name}_W1TC`, write: (value) => set(this.value(at) & ~value) },
+    });
+  }
+
+  /** Levels of pins 0-31 or 32-39: what is driven from outside, or by the output where that is enabled. */
+  private level(word: number): number {
+    const enabled = this.value(word === 0 ? 0x20 : 0x2c);
+    return ((this.inputs[word] as number) & ~enabled) | (this.value(word === 0 ? 0x04 : 0x10) & enabled);
+  }
+
+  private findEdges(): void {
+    for (let word = 0; word < 2; word++) {
+      const now = this.level(word);
+      let changed = now ^ (this.levels[word] as number);
+      this.levels[word] = now;
+      for (let bit = 0; changed !== 0; bit++, changed >>>= 1) {
+        if ((changed & 1) === 0) continue;
+        const pin = this.value(0x88 + 4 * (32 * word + bit));
+        const type = (pin >>> PIN_INTERRUPT_TYPE_SHIFT) & 7;
+        const rising = ((now >>> bit) & 1) === 1;
+        if ((pin & PIN_INTERRUPT_PRO) === 0 || !(type === Edge.Any || type === (rising ? Edge.Rising : Edge.Falling)))
+          continue;
+        const status = word === 0 ? 0x44 : 0x50;
+        this.setValue(status, this.value(status) | (1 << bit));
+        this.interrupt(true);
+      }
+    }
   }
 
   /** What pin 0-39 is driven to: undefined while its output is disabled. */

@@ -1,0 +1,45 @@
+/* CBOR for the answers of the system module. Goes on counting where there is no more room. */
+#include "cbor.h"
+
+static void byte(struct ts_cbor *out, uint32_t value)
+{
+    if (out->length < out->capacity) out->bytes[out->length] = (uint8_t)value;
+    out->length++;
+}
+
+/** Head of an item: major type and argument in its shortest form. */
+static void head(struct ts_cbor *out, uint32_t type, uint32_t argument)
+{
+    uint32_t bytes = argument > 0xffff ? 4 : argument > 0xff ? 2 : argument > 23 ? 1 : 0;
+    byte(out, type << 5 | (bytes == 4 ? 26 : bytes == 2 ? 25 : bytes == 1 ? 24 : argument));
+    while (bytes != 0) byte(out, argument >> 8 * --bytes);
+}
+
+void ts_cbor_begin(struct ts_cbor *out, uint32_t response, uint32_t capacity)
+{
+    out->bytes = (uint8_t *)response;
+    out->length = 0;
+    out->capacity = capacity;
+}
+
+void ts_cbor_array(struct ts_cbor *out, uint32_t count) { head(out, 4, count); }
+
+void ts_cbor_map(struct ts_cbor *out, uint32_t count) { head(out, 5, count); }
+
+void ts_cbor_number(struct ts_cbor *out, uint32_t value) { head(out, 0, value); }
+
+void ts_cbor_text(struct ts_cbor *out, const char *text)
+{
+    uint32_t n = 0;
+    while (text[n] != 0) n++;
+    head(out, 3, n);
+    for (uint32_t i = 0; i < n; i++) byte(out, (uint8_t)text[i]);
+}
+
+uint32_t ts_cbor_result(const struct ts_cbor *out)
+{
+    if (out->length <= out->capacity) return ts_result(TS_CONTENT, out->length);
+    struct ts_cbor needed = {out->bytes, 0, out->capacity};
+    ts_cbor_number(&needed, out->length);
+    return ts_result(TS_REQUEST_ENTITY_TOO_LARGE, needed.length <= needed.capacity ? needed.length : 0);
+}

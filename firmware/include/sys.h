@@ -1,0 +1,53 @@
+/* The system module's services, shared by its parts: modules, snapshots, slots. */
+#ifndef SYS_H
+#define SYS_H
+
+#include "kernel.h"
+
+/** Number in the query of the request being handled: true if it is there and is one. */
+int ts_query_number(const char *key, uint32_t *value);
+/** Module that the path of the request names, or -1. */
+int32_t ts_module_of_request(void);
+uint32_t ts_crc32(const void *data, uint32_t n);
+
+/** Runs in the job of the system module after module states changed; set where there are slots. */
+extern void (*ts_slots_job)(void);
+/** Has the job run. */
+void ts_sys_wake(void);
+
+uint32_t ts_state_read(uint32_t payload, uint32_t bytes, uint32_t response, uint32_t capacity);
+uint32_t ts_state_write(uint32_t payload, uint32_t bytes, uint32_t response, uint32_t capacity);
+
+/* Handlers and contracts of the services that every image with modules has. */
+uint32_t ts_modules_list(uint32_t payload, uint32_t bytes, uint32_t response, uint32_t capacity);
+uint32_t ts_module_get(uint32_t payload, uint32_t bytes, uint32_t response, uint32_t capacity);
+uint32_t ts_module_control(uint32_t payload, uint32_t bytes, uint32_t response, uint32_t capacity);
+extern const struct ts_contract ts_core_contract, ts_contract_cbor, ts_contract_control, ts_contract_state_read,
+    ts_contract_state_write;
+
+/* Rows of the tables of native services. */
+#define TS_MILLISECONDS(n) ((n) * 40000u) /* CPU cycles on the 40 MHz crystal */
+#define TS_CONTRACT(name, request_type, response_type, milliseconds)                                                      \
+    const struct ts_contract name = {                                                                                     \
+        .request = request_type, .response = response_type, .deadline_cycles = TS_MILLISECONDS(milliseconds)}
+#define TS_TYPE(name, payload_kind, least, most)                                                                          \
+    static const struct ts_type name = {.kind = payload_kind, .element_bytes = 1, .min_bytes = least, .max_bytes = most}
+#define TS_SERVICE(path_pattern, verb, function, contract_row, link_attributes, is_observable)                            \
+    {.path = path_pattern, .handler = (uint32_t)function, .contract = &contract_row, .attributes = link_attributes,       \
+     .method = verb, .observable = is_observable}
+
+#define TS_MODULE_SERVICES                                                                                                \
+    TS_SERVICE(".well-known/core", TS_GET, ts_core_handler, ts_core_contract, ";ct=40", 0),                              \
+        TS_SERVICE("sys/modules", TS_GET, ts_modules_list, ts_contract_cbor, ";ct=60", 0),                                \
+        TS_SERVICE("sys/modules/{name}", TS_GET, ts_module_get, ts_contract_cbor, ";ct=60", 0),                           \
+        TS_SERVICE("sys/modules/{name}", TS_PUT, ts_module_control, ts_contract_control, "", 0),                          \
+        TS_SERVICE("sys/modules/{name}/state", TS_GET, ts_state_read, ts_contract_state_read, "", 0),                     \
+        TS_SERVICE("sys/modules/{name}/state", TS_PUT, ts_state_write, ts_contract_state_write, "", 0)
+
+/* The system module, at the lowest priority. */
+#define TS_SYS_INFO                                                                                                       \
+    .os_abi_version = TS_OS_ABI_VERSION, .name = "sys", .version = "1.0.0", .restart = TS_RESTART_ALWAYS,                 \
+    .backoff_ms = 10, .stack_bottom = (uint32_t)stack, .stack_top = (uint32_t)stack + sizeof stack,                       \
+    .start_deadline_cycles = TS_MILLISECONDS(20000), .event_deadline_cycles = TS_MILLISECONDS(5000)
+
+#endif
