@@ -15,7 +15,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import colors from 'picocolors';
-import { DiagnosticError } from '../compiler/diagnostics.js';
+import { DiagnosticError, formatDiagnostic } from '../compiler/diagnostics.js';
 import { ExitCode } from './exit-codes.js';
 
 /** No module near this size runs on the chip; reading more would only exhaust the host. */
@@ -180,6 +180,14 @@ export function printJson(value: unknown): void {
 
 export function note(text: string): void {
   process.stderr.write(text);
+}
+
+/** A diagnostic on standard error, its number in colour. */
+export function noteDiagnostic(diagnostic: DiagnosticError, severity: 'error' | 'warning'): void {
+  const text = formatDiagnostic(diagnostic, severity);
+  const colon = text.indexOf(':') + 1;
+  const colour = severity === 'error' ? paint.red : paint.yellow;
+  note(`${colour(paint.bold(text.slice(0, colon)))}${text.slice(colon)}\n`);
 }
 
 /**

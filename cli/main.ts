@@ -1,7 +1,7 @@
 // The command line `wasm-aot`: picks the command, turns errors into messages and exit codes. Refuses to know what any
 // command does.
 import yargs from 'yargs';
-import { DIAGNOSTICS, DiagnosticError, formatDiagnostic } from '../compiler/diagnostics.js';
+import { DIAGNOSTICS, DiagnosticError, DiagnosticErrors } from '../compiler/diagnostics.js';
 import { normaliseArguments, restoreStandardStreams } from './argv.js';
 import { buildCommand } from './commands/build.js';
 import type { Command } from './commands/command.js';
@@ -14,7 +14,7 @@ import { simulateCommand } from './commands/simulate.js';
 import { sizeCommand } from './commands/size.js';
 import { verifyCommand } from './commands/verify.js';
 import { ExitCode, exitCodeOf } from './exit-codes.js';
-import { note, paint, print, printJson } from './io.js';
+import { note, noteDiagnostic, print, printJson } from './io.js';
 import { version } from './version.js';
 
 // Each command reads its own arguments only; the list does not care which they are.
@@ -117,14 +117,13 @@ function settle(args: object): object {
 
 function report(error: unknown, json: boolean): void {
   if (error instanceof DiagnosticError) {
+    const all = error instanceof DiagnosticErrors ? error.all : [error];
     if (json) {
-      const { code, message, place } = error;
-      printJson({ error: { code, class: DIAGNOSTICS[code], message, place } });
+      const errors = all.map(({ code, message, place }) => ({ code, class: DIAGNOSTICS[code], message, place }));
+      printJson({ error: errors[0], ...(errors.length > 1 ? { errors } : {}) });
       return;
     }
-    const text = formatDiagnostic(error);
-    const colon = text.indexOf(':');
-    note(`${paint.red(paint.bold(text.slice(0, colon + 1)))}${text.slice(colon + 1)}\n`);
+    for (const one of all) noteDiagnostic(one, 'error');
     return;
   }
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);

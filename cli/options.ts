@@ -8,6 +8,8 @@ import { DiagnosticError } from '../compiler/diagnostics.js';
 import type { BuildOptions } from '../linker/build.js';
 import type { Placement } from '../linker/layout.js';
 
+export const DEFAULT_BOARD = 'esp32';
+
 export interface CompileArgs {
   readonly O: string;
   readonly cfi: string;
@@ -73,7 +75,7 @@ export function compileOptions<T>(yargs: Argv<T>): Argv<T & CompileArgs> {
 export function layoutOptions<T>(yargs: Argv<T>): Argv<T & LayoutArgs> {
   const group = 'Image:';
   return yargs
-    .option('board', { describe: 'memory map to link for', choices: [...BOARDS.keys()], default: 'esp32', group })
+    .option('board', { describe: 'memory map to link for', choices: [...BOARDS.keys()], default: DEFAULT_BOARD, group })
     .option('stack-size', {
       describe: 'native stack, e.g. 16K (the default)',
       type: 'string',

@@ -9,12 +9,17 @@ export interface Place {
   readonly func?: { readonly index: number; readonly name?: string };
   /** Byte offset in the file. */
   readonly offset?: number;
+  /** In text files, from 1. */
+  readonly line?: number;
+  readonly column?: number;
+  /** JSON pointer (RFC 6901) in JSON files. */
+  readonly pointer?: string;
 }
 
 /**
  * Stable numbers, kept as data; a number is never reused. The text here is the class of fault, the message says the rest.
  * 1xx malformed, 2xx invalid, 3xx unsupported, 4xx linking and layout, 5xx limits, 6xx files and arguments, 7xx images
- * and objects.
+ * and objects, 8xx manifests, packages and reports of the device OS.
  */
 export const DIAGNOSTICS = {
   W101: 'malformed module',
@@ -47,6 +52,22 @@ export const DIAGNOSTICS = {
   W606: 'missing tool',
   W701: 'malformed ELF file',
   W702: 'malformed flash image',
+  W801: 'malformed JSON',
+  W802: 'invalid manifest',
+  W803: 'handler or import does not fit',
+  W804: 'duplicate name',
+  W805: 'requirement not met',
+  W806: 'caller',
+  W807: 'deadline',
+  W808: 'stack too small',
+  W809: 'memory budget',
+  W810: 'invalid type',
+  W811: 'limit of the device OS',
+  W812: 'slot',
+  W813: 'key',
+  W814: 'malformed manifest section',
+  W815: 'malformed package',
+  W816: 'malformed report',
 } as const;
 
 export type DiagnosticCode = keyof typeof DIAGNOSTICS;
@@ -69,6 +90,13 @@ export class DiagnosticError extends Error {
   }
 }
 
+/** Several faults of one input, found in one go; taken as one it is the first. */
+export class DiagnosticErrors extends DiagnosticError {
+  constructor(readonly all: readonly [DiagnosticError, ...DiagnosticError[]]) {
+    super(all[0].code, all[0].message, all[0].place);
+  }
+}
+
 /** A bug of ours. Exit code 70. */
 export class InternalError extends Error {
   constructor(message: string) {
@@ -78,13 +106,14 @@ export class InternalError extends Error {
 }
 
 /** One line: `error W201: type mismatch: expected i32 (app.wasm, code section, function 3 "add", offset 0x4f)`. */
-export function formatDiagnostic(error: DiagnosticError): string {
-  const { file, section, func, offset } = error.place;
+export function formatDiagnostic(error: DiagnosticError, severity: 'error' | 'warning' = 'error'): string {
+  const { file, section, func, offset, line, column, pointer } = error.place;
   const where: string[] = [];
-  if (file !== undefined) where.push(file);
+  if (file !== undefined) where.push(line === undefined ? file : `${file}:${line}:${column ?? 1}`);
+  if (pointer !== undefined && pointer !== '') where.push(pointer);
   if (section !== undefined) where.push(`${section} section`);
   if (func !== undefined) where.push(`function ${func.index}${func.name !== undefined ? ` "${func.name}"` : ''}`);
   if (offset !== undefined) where.push(`offset 0x${offset.toString(16)}`);
   const suffix = where.length > 0 ? ` (${where.join(', ')})` : '';
-  return `error ${error.code}: ${DIAGNOSTICS[error.code]}: ${error.message}${suffix}`;
+  return `${severity} ${error.code}: ${DIAGNOSTICS[error.code]}: ${error.message}${suffix}`;
 }

@@ -12,6 +12,7 @@ import { writeFlashImage } from './image/flash.js';
 import { link } from './link.js';
 import type { LinkOptions } from './link.js';
 import type { LinkedImage } from './linked.js';
+import type { InputObject } from './object.js';
 import { planMemories } from './memory-plan.js';
 import type { MemoryDecision, MemoryPlanOptions } from './memory-plan.js';
 import { readObject } from './read-object.js';
@@ -56,6 +57,34 @@ export interface BuildResult {
  * @throws DiagnosticError for every fault of the input, W403 with the bill if it does not fit
  */
 export function buildImage(inputs: readonly WasmInput[], options: BuildOptions): BuildResult {
+  const { built, decisions, objects } = compileInputs(inputs, options);
+  options.onProgress?.('linking');
+  const runtime = loadRuntimeObjects();
+  const strings = options.strings === undefined ? [] : [stringsObject(options.strings)];
+  const limit = options.memory?.limit;
+  const linkOptions = { ...(limit === undefined ? {} : { growthLimit: limit }), ...options.link };
+  const linked = withDecisions(link([...runtime, ...strings, ...objects], options.board, linkOptions), decisions);
+  const image = writeFlashImage(linked);
+  return { linked, image, bill: makeBill(linked, image.length), modules: built, memories: decisions };
+}
+
+export interface CompiledInputs {
+  readonly built: readonly BuiltModule[];
+  readonly decisions: readonly MemoryDecision[];
+  /** In instantiation order, as `built`. */
+  readonly objects: readonly InputObject[];
+}
+
+/**
+ * Reads and compiles modules that will be linked together.
+ * @param inspect is shown all of them before one is compiled
+ * @throws DiagnosticError for every fault of the input
+ */
+export function compileInputs(
+  inputs: readonly WasmInput[],
+  options: Pick<BuildOptions, 'compile' | 'memory' | 'onProgress'>,
+  inspect?: (modules: readonly IrModule[]) => void,
+): CompiledInputs {
   const files = new Map<string, string>();
   const parsed = inputs.map(({ bytes, file, name }): IrModule => {
     options.onProgress?.(`reading ${file}`);
@@ -66,7 +95,7 @@ export function buildImage(inputs: readonly WasmInput[], options: BuildOptions):
     files.set(ir.name, file);
     return ir;
   });
-  const limit = options.memory?.limit;
+  inspect?.(parsed);
   const { modules, decisions } = planMemories(providersFirst(parsed), options.memory);
   const built: BuiltModule[] = modules.map((ir) => {
     const file = files.get(ir.name)!;
@@ -77,18 +106,8 @@ export function buildImage(inputs: readonly WasmInput[], options: BuildOptions):
       throw error instanceof DiagnosticError ? error.at({ file }) : error;
     }
   });
-  options.onProgress?.('linking');
-  const objects = [
-    ...loadRuntimeObjects(),
-    ...(options.strings === undefined ? [] : [stringsObject(options.strings)]),
-    ...built.map(({ file, compiled }) => readObject(compiled.object, file, 'module')),
-  ];
-  const linked = withDecisions(
-    link(objects, options.board, { ...(limit === undefined ? {} : { growthLimit: limit }), ...options.link }),
-    decisions,
-  );
-  const image = writeFlashImage(linked);
-  return { linked, image, bill: makeBill(linked, image.length), modules: built, memories: decisions };
+  const objects = built.map(({ file, compiled }) => readObject(compiled.object, file, 'module'));
+  return { built, decisions, objects };
 }
 
 /** Stable order in which every module comes after those it imports from; a cycle stays as it is given. */
@@ -112,7 +131,7 @@ function providersFirst(modules: readonly IrModule[]): IrModule[] {
 }
 
 /** The object of a trimmed memory declares what it got; the bill wants to know what the Wasm module declared. */
-function withDecisions(linked: LinkedImage, decisions: readonly MemoryDecision[]): LinkedImage {
+export function withDecisions(linked: LinkedImage, decisions: readonly MemoryDecision[]): LinkedImage {
   const memories = linked.memories.map((memory) => {
     const decision = decisions.find(({ module, index }) => module === memory.module && index === memory.index);
     return decision === undefined ? memory : { ...memory, declaredBytes: decision.declaredBytes };

@@ -9,6 +9,8 @@ export interface MemoryPlanOptions {
   readonly trim?: boolean;
   /** `--memory-limit`: bytes a memory gets at most. Asked for, so no proof is needed; accesses above it trap. */
   readonly limit?: number;
+  /** The same for single modules, by name. */
+  readonly limits?: ReadonlyMap<string, number>;
 }
 
 /** What was decided for one memory. */
@@ -20,6 +22,8 @@ export interface MemoryDecision {
   /** `whole`: as declared; `trimmed`: proved unused above; `limited`: `--memory-limit`. */
   readonly reason: 'whole' | 'trimmed' | 'limited';
   readonly growable: boolean;
+  /** Where its data and stack end, if the module says so (`__heap_base`); else 0. */
+  readonly neededBytes: number;
 }
 
 /** What the bodies do with each memory. */
@@ -67,15 +71,18 @@ function plan(
   module: IrModule,
   memory: MemoryDecl,
   isShared: boolean,
-  { trim = true, limit }: MemoryPlanOptions,
+  { trim = true, limit: limitOfAll, limits }: MemoryPlanOptions,
 ): { decl: MemoryDecl; decision: MemoryDecision } {
+  const limit = limits?.get(module.name) ?? limitOfAll;
   const declaredBytes = memory.minPages * 2 ** memory.pageShift;
   const heapBase = memory.index === 0 ? exportedConstant(module, '__heap_base') : null;
   const use = memoryUse(module, memory.index, heapBase ?? declaredBytes, declaredBytes);
   const growable = use.grows || isShared;
   const decide = (decl: MemoryDecl, bytes: number, reason: MemoryDecision['reason']) => {
     const { name } = module;
-    return { decl, decision: { module: name, index: memory.index, declaredBytes, bytes, reason, growable } };
+    const neededBytes = heapBase ?? 0;
+    const decision = { module: name, index: memory.index, declaredBytes, bytes, reason, growable, neededBytes };
+    return { decl, decision };
   };
   if (use.asksSize || isShared) {
     if (limit === undefined || limit >= declaredBytes) return decide({ ...memory, growable }, declaredBytes, 'whole');

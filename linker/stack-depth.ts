@@ -30,15 +30,16 @@ const INDIRECT: StackDepth = { bytes: null, unbounded: 'indirect call' };
 /**
  * Depth of each export. Runtime and host functions count as the reserve that lies below every stack limit
  * (STACK_RESERVE_BYTES): that is what the compiler's stack check leaves them.
+ * @param reserve bytes to count for them
  */
-export function stackDepths(modules: readonly LinkedModule[]): ExportDepth[] {
+export function stackDepths(modules: readonly LinkedModule[], reserve = STACK_RESERVE_BYTES): ExportDepth[] {
   const graph = buildGraph(modules);
   const depths: ExportDepth[] = [];
   for (const { info } of modules) {
     for (const entry of info.exports) {
       const node = entry.target === undefined ? undefined : graph.get(`${info.module}\0${entry.target}`);
       if (node === undefined) continue;
-      visit(node);
+      visit(node, reserve);
       depths.push({ module: info.module, name: entry.name, depth: node.depth });
     }
   }
@@ -77,7 +78,7 @@ function buildGraph(modules: readonly LinkedModule[]): Map<string, Node> {
 }
 
 /** Depth-first with its own stack: call graphs of generated programs are deep. */
-function visit(root: Node): void {
+function visit(root: Node, reserve: number): void {
   if (root.state === 'done') return;
   const path: { node: Node; next: number }[] = [{ node: root, next: 0 }];
   root.state = 'open';
@@ -99,7 +100,7 @@ function visit(root: Node): void {
     }
     if (node.indirect && node.depth.bytes !== null) node.depth = INDIRECT;
     if (node.depth.bytes !== null) {
-      const below = Math.max(node.depth.bytes, node.callsRuntime ? STACK_RESERVE_BYTES : 0);
+      const below = Math.max(node.depth.bytes, node.callsRuntime ? reserve : 0);
       node.depth = { bytes: below + node.frame };
     }
     node.state = 'done';

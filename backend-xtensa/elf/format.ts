@@ -59,6 +59,9 @@ export class SectionBuilder {
   setU32(at: number, value: number): void {
     new DataView(this.bytes.buffer).setUint32(at, value >>> 0, true);
   }
+  setU8(at: number, value: number): void {
+    this.bytes[at] = value;
+  }
   setU16(at: number, value: number): void {
     new DataView(this.bytes.buffer).setUint16(at, value & 0xffff, true);
   }

@@ -1,14 +1,20 @@
-// `wasm-aot build`: Wasm files to a flash image, with its ELF, its map and the bill.
+// `wasm-aot build`: a things.json or Wasm files to a flash image, with its ELF, its map and the bill.
+import { BOARDS } from '../../compiler/abi/boards.js';
 import { formatBill } from '../../linker/bill.js';
 import { buildImage } from '../../linker/build.js';
+import type { BuildOptions } from '../../linker/build.js';
 import { writeElf } from '../../linker/elf-output.js';
 import { formatMap } from '../../linker/map-file.js';
+import { linkDescription } from '../../manifest/base.js';
+import { buildThings } from '../../manifest/build.js';
+import { formatDeviceBill } from '../../manifest/device-bill.js';
 import { ExitCode } from '../exit-codes.js';
-import { note, Outputs, printJson, Progress } from '../io.js';
-import { compileOptions, jsonOption, layoutOptions, toBuildOptions } from '../options.js';
+import { note, noteDiagnostic, Outputs, printJson, Progress } from '../io.js';
+import { compileOptions, DEFAULT_BOARD, jsonOption, layoutOptions, toBuildOptions } from '../options.js';
 import type { CompileArgs, LayoutArgs } from '../options.js';
 import { defaultOutput } from '../paths.js';
-import { readModules } from '../inputs.js';
+import { readBuildInput } from '../things.js';
+import type { Application } from '../things.js';
 import type { Command } from './command.js';
 
 interface Args extends CompileArgs, LayoutArgs {
@@ -23,17 +29,18 @@ interface Args extends CompileArgs, LayoutArgs {
 export const buildCommand: Command<Args> = {
   name: 'build',
   positionals: '<input..>',
-  describe: 'build a flash image for address 0x1000 from one or more .wasm',
+  describe: 'build a flash image for address 0x1000 from a things.json or one or more .wasm',
   examples: [
     ['$0 build app.wasm -o app.bin', 'then: esptool write_flash 0x1000 app.bin'],
     ['$0 build app.wasm -o app.bin --elf app.elf --map app.map', 'with symbols and a map'],
     ['$0 build lib.wasm app.wasm -o app.bin', 'app imports what lib exports, under the module name "lib"'],
+    ['$0 build things.json -o app.bin', 'modules of the device OS, with what they provide, require and may use'],
     ['$0 build app.wasm --memory-limit 32K --json', 'a smaller memory; the bill as JSON'],
   ],
   options: (yargs) =>
     jsonOption(layoutOptions(compileOptions(yargs)))
       .positional('input', {
-        describe: 'Wasm files, - for standard input',
+        describe: 'things.json, or Wasm files; - for standard input',
         type: 'string',
         array: true,
         demandOption: true,
@@ -50,10 +57,10 @@ export const buildCommand: Command<Args> = {
   run: (args) => {
     const output = args.output ?? defaultOutput(args.input[args.input.length - 1]!, '.bin');
     const progress = new Progress();
-    const { image, linked, bill } = buildImage(readModules(args.input, args.name), {
-      ...toBuildOptions(args),
-      onProgress: (what) => progress.show(what),
-    });
+    const options = { ...toBuildOptions(args), onProgress: (what: string) => progress.show(what) };
+    const input = readBuildInput(args.input, args.name);
+    if (input.kind === 'application') return buildApplication(input.application, args, output, options, progress);
+    const { image, linked, bill } = buildImage(input.modules, options);
     progress.clear();
     const outputs = new Outputs();
     outputs.add(output, image);
@@ -65,3 +72,39 @@ export const buildCommand: Command<Args> = {
     return ExitCode.Ok;
   },
 };
+
+function buildApplication(
+  { loaded, inputs, publicKey }: Application,
+  args: Args,
+  output: string,
+  options: BuildOptions,
+  progress: Progress,
+): number {
+  const { app } = loaded;
+  // The manifest's board stands unless the command line asks for a special one.
+  const board = args.board === DEFAULT_BOARD && app.board !== null ? BOARDS.get(app.board)! : options.board;
+  const { image, linked, bill, device, slots, warnings } = buildThings(loaded, inputs, {
+    ...options,
+    board,
+    publicKey,
+  });
+  progress.clear();
+  const outputs = new Outputs();
+  outputs.add(output, image);
+  if (args.elf !== undefined) outputs.add(args.elf, writeElf(linked));
+  if (args.map !== undefined) outputs.add(args.map, formatMap(linked, image.length));
+  if (slots.length > 0 && output !== '-')
+    outputs.add(
+      output.replace(/(\.bin)?$/, '.slots.json'),
+      `${JSON.stringify(linkDescription(linked, slots), null, 1)}\n`,
+    );
+  outputs.commit();
+  if (args.json && output !== '-') {
+    const notes = warnings.map(({ code, message, place }) => ({ code, message, place }));
+    printJson({ output, ...bill, device, warnings: notes });
+    return ExitCode.Ok;
+  }
+  for (const warning of warnings) noteDiagnostic(warning, 'warning');
+  if (!args.quiet && !args.json) note(`${formatDeviceBill(device)}\n${formatBill(bill)}`);
+  return ExitCode.Ok;
+}

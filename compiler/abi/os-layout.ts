@@ -173,6 +173,8 @@ export const MAX_MODULES = 16;
 export const MAX_PRIORITY = 3;
 /** Invocations in one chain of calls. */
 export const CALL_DEPTH = 8;
+/** At most what the kernel puts on a module’s stack before an event handler runs, in bytes. */
+export const OS_FRAME_BYTES = 384;
 /**
  * Words of the argument buffer (`__wasm_argbuf`) that modules of the device OS may use, i.e. functions have at most 22
  * parameter and 20 result words: a context switch saves them.

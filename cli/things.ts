@@ -1,0 +1,64 @@
+// Finds out whether a command was given an application of the device OS (a things.json, or modules that carry their
+// manifest) and reads all of its files. Knows paths; what is in the files is manifest/'s.
+import { dirname, join } from 'node:path';
+import { DiagnosticError } from '../compiler/diagnostics.js';
+import type { WasmInput } from '../linker/build.js';
+import { rawPublicKey, readPublicKey } from '../manifest/keys.js';
+import { joinSections, loadManifest } from '../manifest/load.js';
+import type { LoadedManifest } from '../manifest/load.js';
+import { readManifestSection } from '../manifest/section.js';
+import { isJson } from './file-kind.js';
+import { readModules } from './inputs.js';
+import { displayName, readInput } from './io.js';
+
+export interface Application {
+  readonly loaded: LoadedManifest;
+  /** By module name. */
+  readonly inputs: ReadonlyMap<string, WasmInput>;
+  readonly publicKey: Uint8Array | null;
+}
+
+/** What `build` was given: an application, or plain modules. */
+export type BuildInput =
+  | { readonly kind: 'application'; readonly application: Application }
+  | { readonly kind: 'modules'; readonly modules: readonly WasmInput[] };
+
+/** @throws DiagnosticError W601, W605, and those of manifests */
+export function readBuildInput(paths: readonly string[], name: string | undefined): BuildInput {
+  if (paths.length === 1 && (paths[0]!.endsWith('.json') || paths[0] === '-')) {
+    const bytes = readInput(paths[0]!);
+    if (isJson(bytes) || paths[0] !== '-')
+      return { kind: 'application', application: readThings(paths[0]!, bytes, name) };
+    return { kind: 'modules', modules: [{ bytes, file: displayName('-'), name: name ?? 'stdin' }] };
+  }
+  if (paths.some((path) => path.endsWith('.json')))
+    throw new DiagnosticError('W605', 'a things.json names its modules itself: it is the only input');
+  const modules = readModules(paths, name);
+  const carried = modules.map(({ bytes, file }) => ({ file, section: readManifestSection(bytes, file) }));
+  const without = carried.find(({ section }) => section === null);
+  if (carried.every(({ section }) => section === null)) return { kind: 'modules', modules };
+  if (without !== undefined)
+    throw new DiagnosticError('W605', `other inputs carry a manifest, ${without.file} does not`, {
+      file: without.file,
+    });
+  if (name !== undefined) throw new DiagnosticError('W605', '--name: the module is named by its manifest');
+  const loaded = joinSections(carried.map(({ file, section }) => ({ file, section: section! })));
+  const inputs = new Map(loaded.app.modules.map((model, i) => [model.name, modules[i]!]));
+  return { kind: 'application', application: { loaded, inputs, publicKey: null } };
+}
+
+/** Reads a things.json and the files it names. @throws DiagnosticError as readBuildInput */
+export function readThings(path: string, bytes = readInput(path), name?: string): Application {
+  if (name !== undefined) throw new DiagnosticError('W605', '--name: modules are named by the manifest');
+  const loaded = loadManifest(bytes, displayName(path));
+  const { app } = loaded;
+  const folder = path === '-' ? '.' : dirname(path);
+  const inputs = new Map<string, WasmInput>();
+  for (const module of app.modules) {
+    const file = join(folder, module.wasm);
+    inputs.set(module.name, { bytes: readInput(file), file, name: module.name });
+  }
+  const key = app.publicKey === null ? null : join(folder, app.publicKey);
+  const publicKey = key === null ? null : rawPublicKey(readPublicKey(readInput(key), key));
+  return { loaded, inputs, publicKey };
+}
