@@ -198,7 +198,7 @@ class FaultRunner {
       ['null', 0],
       ['a function of another signature', linkedEntry(linked.symbols, 'app.other') - 4],
       ['code, not a descriptor', app[0]!.start],
-      ['the middle of a function', app[2]!.start + 8],
+      ['the middle of a function', app.find(({ size }) => size >= 16)!.start + 8],
       ['an unaligned address', this.goodReference() + 1],
       ['unmapped memory', 0x20000000],
       ['linear memory', image.objects.find((o) => o.kind === 'memory-bytes' && o.module === 'app')!.start + 64],
