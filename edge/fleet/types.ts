@@ -102,14 +102,10 @@ export interface ModulePlace {
   >;
 }
 
-/** All that is needed to run a module anywhere. */
+/** All that is needed to run a module anywhere: name, version and manifest are in the custom section "things". */
 export interface ModulePackage {
   readonly thing: string;
-  readonly module: string;
-  readonly version: string;
   readonly wasm: Uint8Array;
-  /** The manifest entry as it travels (custom section "things"): the value before CBOR. */
-  readonly manifest: unknown;
 }
 
 /** What the page and `thingspire top|logs` show. */

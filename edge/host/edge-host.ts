@@ -3,6 +3,7 @@
 import { CALL_DEPTH, Method, RESULT_CODE_SHIFT, ResponseCode } from '../../compiler/abi/os-layout.js';
 import { InternalError } from '../../compiler/diagnostics.js';
 import type { MethodName } from '../../manifest/file.js';
+import { isExact, numberRequirements } from '../../manifest/requirements.js';
 import { checkPayload } from '../imc/payload.js';
 import { TokenBucket } from '../imc/rate.js';
 import { covers, RouteTable, segmentsOf } from '../imc/routes.js';
@@ -175,6 +176,12 @@ export class EdgeHost {
     return this.route(request, null);
   }
 
+  /** The same, but only to modules here: null if none has the path (any more); then nothing has run. */
+  async requestHere(request: ServiceRequest): Promise<Answer | null> {
+    const result = await this.serveHere(request, null);
+    return typeof result === 'string' ? null : result;
+  }
+
   /** Calls `changed` after every notification for the path of `uri`; gives a function that ends it, null if not observable. */
   observe(uri: string, changed: () => void): (() => void) | null {
     const found = this.routes.find(segmentsOf(uri), Method.Get);
@@ -199,18 +206,24 @@ export class EdgeHost {
   }
 
   private async route(request: ServiceRequest, origin: Origin | null): Promise<Answer> {
+    const own = this.builtIn.find(segmentsOf(request.uri), request.method);
+    if (own !== null) return own === 'method' ? answer(ResponseCode.MethodNotAllowed) : own.value(request);
+    const result = await this.serveHere(request, origin);
+    if (typeof result !== 'string') return result;
+    const remote = await this.options.elsewhere?.(request);
+    return remote ?? answer(result === 'path' ? ResponseCode.NotFound : ResponseCode.MethodNotAllowed);
+  }
+
+  /** `'path'`: no module here has the path; `'method'`: only with other methods. */
+  private async serveHere(request: ServiceRequest, origin: Origin | null): Promise<Answer | 'path' | 'method'> {
     const start = this.now();
     const path = segmentsOf(request.uri);
-    const own = this.builtIn.find(path, request.method);
-    if (own !== null) return own === 'method' ? answer(ResponseCode.MethodNotAllowed) : own.value(request);
     for (;;) {
       const found = this.routes.find(path, request.method);
-      if (found === null || found === 'method') {
-        const remote = await this.options.elsewhere?.(request);
-        return remote ?? answer(found === null ? ResponseCode.NotFound : ResponseCode.MethodNotAllowed);
-      }
+      if (found === null) return 'path';
+      if (found === 'method') return 'method';
       const result = await this.serve(found.value, found.parameters, request, origin);
-      // It left while the request waited: look again for where it is now.
+      // It left while the request waited: look again.
       if (result === 'moved') continue;
       const { name } = found.value.module.model;
       const milliseconds = this.now() - start;
@@ -357,11 +370,11 @@ export class EdgeHost {
     let method: number;
     let uri: string;
     if ('requirement' in request.target) {
-      const requirement = model.requires[request.target.requirement];
-      // Only an exact path of one method can be called by its number.
-      if (requirement === undefined || requirement.methods.length === 0) return answer(ResponseCode.Forbidden);
-      if (requirement.path.endsWith('*')) return answer(ResponseCode.BadRequest);
-      method = METHOD_NUMBER[requirement.methods[0]!];
+      const numbered = numberRequirements(model.requires)[request.target.requirement];
+      if (numbered === undefined) return answer(ResponseCode.Forbidden);
+      const { requirement, methods } = numbered;
+      if (!isExact(requirement)) return answer(ResponseCode.BadRequest);
+      method = METHOD_NUMBER[methods[0]!];
       uri = `/${requirement.path}`;
     } else {
       ({ method, uri } = request.target);

@@ -1,0 +1,187 @@
+// Moves a module with its state from one place to another while callers go on calling. Takes places and the registry;
+// reports each step. Knows no kind of place.
+//
+// The registry's compare-and-swap is the one moment of the move: before it the module belongs to where it was, after it to
+// where it goes. Whatever fails before is undone and the module goes on where it was; whatever fails after is repeated
+// until it is done, by `recover` also after the mover itself has died.
+//
+//   prepare target · freeze source (calls wait) · [commit] · activate target · discard source (waiting calls go there)
+import type { ModuleState } from '../host/types.js';
+import type { ModulePackage, ModulePlace, Placement, Registry } from './types.js';
+import { modelOfPackage, serviceEntries } from './edge-place.js';
+
+export type MigrationStep = 'prepare' | 'freeze' | 'commit' | 'activate' | 'discard' | 'done';
+
+const PROGRESS: Readonly<Record<MigrationStep, number>> = {
+  prepare: 0.1,
+  freeze: 0.5,
+  commit: 0.7,
+  activate: 0.8,
+  discard: 0.9,
+  done: 1,
+};
+
+export interface MigrationOptions {
+  readonly registry: Registry;
+  readonly from: ModulePlace;
+  readonly to: ModulePlace;
+  readonly input: ModulePackage;
+  readonly onStep?: (step: MigrationStep, progress: number) => void;
+  /** Attempts at each step behind the commit, one after the other with a pause that doubles. */
+  readonly attempts?: number;
+  readonly retryMs?: number;
+}
+
+export interface MigrationReport {
+  readonly placement: Placement;
+  /** Milliseconds from the freeze until the module ran again: what callers could notice. */
+  readonly pauseMs: number;
+  /** Bytes of memory that travelled. */
+  readonly stateBytes: number;
+}
+
+/** A move that did not happen: the module runs where it was. */
+export class MigrationRefused extends Error {
+  constructor(
+    readonly step: MigrationStep,
+    reason: string,
+  ) {
+    super(`${step}: ${reason}`);
+  }
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+const DEFAULT_ATTEMPTS = 6;
+const DEFAULT_RETRY_MS = 100;
+
+/** @throws MigrationRefused if it could not be done; then the module runs on at `from` */
+export async function migrate(options: MigrationOptions): Promise<MigrationReport> {
+  const { registry, from, to, input } = options;
+  const step = (name: MigrationStep): void => options.onStep?.(name, PROGRESS[name]);
+  const model = modelOfPackage(input);
+  const { thing } = input;
+  const { name: module } = model;
+  const stored = registry.placement(thing, module);
+  if (stored === null || stored.value.place !== from.name)
+    throw new MigrationRefused('prepare', `${module} of ${thing} is not at ${from.name}`);
+  if (from.name === to.name) throw new MigrationRefused('prepare', `it is at ${to.name} already`);
+  const epoch = stored.value.epoch + 1;
+  const placement: Placement = { ...stored.value, place: to.name, epoch, services: serviceEntries(model) };
+
+  step('prepare');
+  try {
+    await to.prepare(input, epoch);
+  } catch (error) {
+    throw await undone('prepare', error, () => to.discard(thing, module));
+  }
+
+  step('freeze');
+  const frozenAt = performance.now();
+  let state: ModuleState;
+  try {
+    state = await from.freeze(thing, module);
+  } catch (error) {
+    throw await undone('freeze', error, () => to.discard(thing, module));
+  }
+
+  step('commit');
+  let revision: number | null;
+  try {
+    revision = await registry.put(placement, stored.revision);
+  } catch (error) {
+    // The write may have arrived although its answer has not: what the registry says now counts.
+    const now = registry.placement(thing, module);
+    if (now?.value.place !== to.name || now.value.epoch !== epoch)
+      throw await undone(
+        'commit',
+        error,
+        () => from.release(thing, module),
+        () => to.discard(thing, module),
+      );
+    ({ revision } = now);
+  }
+  if (revision === null) {
+    const reason = new Error('somebody else has moved it');
+    throw await undone(
+      'commit',
+      reason,
+      () => from.release(thing, module),
+      () => to.discard(thing, module),
+    );
+  }
+
+  step('activate');
+  try {
+    await repeat(options, () => to.activate(thing, module, epoch, state));
+  } catch (error) {
+    // The state is still here: it goes back where it came from, under a newer epoch.
+    const back: Placement = { ...placement, place: from.name, epoch: epoch + 1, services: stored.value.services };
+    if ((await registry.put(back, revision)) === null) throw error;
+    throw await undone(
+      'activate',
+      error,
+      () => from.release(thing, module),
+      () => to.discard(thing, module),
+    );
+  }
+  const pauseMs = performance.now() - frozenAt;
+
+  step('discard');
+  await repeat(options, () => from.discard(thing, module));
+  step('done');
+  const stateBytes = state.scalars.memories.reduce((sum, { length }) => sum + length, 0);
+  return { placement, pauseMs, stateBytes };
+}
+
+/** Runs every step back, whatever the others do, and gives the error to throw. */
+async function undone(
+  step: MigrationStep,
+  error: unknown,
+  ...back: (() => Promise<void>)[]
+): Promise<MigrationRefused> {
+  for (const run of back) {
+    try {
+      await run();
+    } catch {
+      // The place is gone: what it has is settled by `recover` when it comes back.
+    }
+  }
+  return new MigrationRefused(step, messageOf(error));
+}
+
+async function repeat(
+  { attempts = DEFAULT_ATTEMPTS, retryMs = DEFAULT_RETRY_MS }: MigrationOptions,
+  run: () => Promise<void>,
+): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await run();
+      return;
+    } catch (error) {
+      if (attempt >= attempts) throw error;
+      await new Promise((resolve) => setTimeout(resolve, retryMs * 2 ** (attempt - 1)));
+    }
+  }
+}
+
+/**
+ * Settles what a place has against what the registry says, when the place comes (back): a module that belongs elsewhere or
+ * is of an older epoch is taken away, one that was frozen and still belongs here goes on. Gives what was done, for the log.
+ */
+export async function recover(place: ModulePlace, registry: Registry): Promise<string[]> {
+  const done: string[] = [];
+  for (const { thing, module, epoch, state } of await place.modules()) {
+    const stored = registry.placement(thing, module);
+    if (stored === null) continue;
+    const { value } = stored;
+    if (value.place !== place.name || value.epoch > epoch) {
+      await place.discard(thing, module);
+      done.push(`${module} of ${thing} runs at ${value.place}: taken away`);
+    } else if (state === 'stopped') {
+      await place.release(thing, module);
+      done.push(`${module} of ${thing} belongs here: goes on`);
+    }
+  }
+  return done;
+}
