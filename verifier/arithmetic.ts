@@ -100,10 +100,26 @@ const minimumUnsigned: Rule = (walk, [d, a, b]) => {
   walk.define(d!, result);
 };
 
-const maximumUnsigned = binary(
+const largerUnsigned = binary(
   (a, b) => Math.max(a >>> 0, b >>> 0),
   (a, b) => range(Math.max(low(a), low(b)), Math.max(high(a), high(b))),
 );
+/** Of a value and a constant: a result above the constant is the value. */
+const maximumUnsigned: Rule = (walk, operands) => {
+  const [x, y] = [walk.get(operands[1]!), walk.get(operands[2]!)];
+  largerUnsigned(walk, operands);
+  const [value, floor] = isConstant(y) ? [x, y] : [y, x];
+  const { symbol } = walk.get(operands[0]!);
+  if (isConstant(value) || !isConstant(floor) || symbol === value.symbol) return;
+  const { state } = walk;
+  state.facts.set(symbol, {
+    ...state.fact(symbol),
+    made: Made.Maximum,
+    of: value.symbol,
+    offset: value.offset,
+    detail: floor.offset >>> 0,
+  });
+};
 const signedRange = (from: number, to: number): Arc => ({
   start: from >>> 0,
   length: to - from,

@@ -47,6 +47,8 @@ export const enum Made {
   Signature,
   /** A word of the function's own pool: one of `detail` words from address `offset` on. */
   PoolWord,
+  /** The larger of (of + offset) and `detail`, unsigned. */
+  Maximum,
 }
 
 /** What may be the origin of a word that could be a reference to a function; see references.ts. */

@@ -146,9 +146,18 @@ function atMost(walk: Walk, a: Value, b: Value, strict: 0 | 1): boolean {
   const bottom = low(walk.arc(a)) + strict;
   if (top < 0 || bottom > 0xffffffff) return false;
   if (!state.restrict(a, range(0, top)) || !state.restrict(b, range(bottom, 0xffffffff))) return false;
+  unfoldMaximum(walk, b);
   inherit(walk, a, b, strict);
   noteSize(walk, b);
   return true;
+}
+
+/** What is now known to be above the constant that it is the maximum of has everything that the other operand has. */
+function unfoldMaximum({ state }: Walk, { symbol }: Value): void {
+  const { made, of, offset, detail } = state.fact(symbol);
+  if (symbol === CONSTANT || made !== Made.Maximum || low(state.arcOf({ symbol, offset: 0 })) <= detail) return;
+  for (const relation of state.fact(of).relations)
+    state.addRelation(symbol, { ...relation, offset: (relation.offset - offset) | 0 });
 }
 
 /** A value that is below an object's size by some slack has a lower bound: so has the size. */

@@ -7,6 +7,8 @@ import { GrantRight } from '../../compiler/abi/os-layout.js';
 import type { OptLevel } from '../../compiler/passes/pipeline.js';
 import { checkAllocation } from '../../backend-xtensa/regalloc/checker.js';
 import type { Invocation } from '../../cli/device.js';
+import { writeElf } from '../../linker/elf-output.js';
+import { verifyElf } from '../../verifier/verify.js';
 import { wat } from '../support/wat.js';
 import { FRAME, WindowDevice, type Grant } from './window-device.js';
 
@@ -125,6 +127,12 @@ describe.each(
     const owner = await wat(`(module (memory (export "memory") 1) (memory (export "shared") 1 2))`);
     device = new WindowDevice(await wat(text), { level, verify: true, inspectAllocation: checkAllocation }, owner);
     base = device.grant(WINDOW);
+  });
+
+  test('is proved by the verifier', () => {
+    const { functions, faults } = verifyElf(writeElf(device.linked), 'app.elf', { checkReturns: false });
+    const open = functions.flatMap(({ name, violations }) => violations.map(({ reason }) => `${name}: ${reason}`));
+    expect([...faults, ...open]).toEqual([]);
   });
 
   test('every access at both ends', () => {
