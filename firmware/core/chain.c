@@ -72,13 +72,10 @@ _Noreturn void ts_chain_begin(struct ts_module *module)
     ts_next_chain();
 }
 
-/** Seconds since the start. */
-static uint32_t seconds(uint64_t microseconds) { return (uint32_t)(microseconds / SECOND); }
-
 static void plan_restart(struct ts_module *module, uint64_t now)
 {
     const struct ts_module_info *info = module->info;
-    uint32_t now_s = seconds(now);
+    uint32_t now_s = (uint32_t)rt_i64_div_u(now, SECOND);
     if (now_s - module->last_fault_s >= QUIET_SECONDS) module->backoff = 0;
     module->last_fault_s = now_s;
     if (now_s - module->first_restart_s >= HOUR_SECONDS) {
@@ -101,6 +98,7 @@ void ts_fault(struct ts_module *module, uint32_t reason)
 {
     if (module->state == TS_STATE_STOPPING) {
         if (module->depth == 0) module->state = TS_STATE_STOPPED;
+        if (ts_state_observer != 0) ts_state_observer();
         return;
     }
     /* Outer invocations of a module that has faulted are ended without a second count. */
@@ -117,6 +115,7 @@ void ts_fault(struct ts_module *module, uint32_t reason)
     ts_doom(module);
     ts_provider_changed(module->index, 0);
     ts_post_report();
+    if (ts_state_observer != 0) ts_state_observer();
 }
 
 void ts_note_place(struct ts_module *module, uint32_t trap_code, uint32_t pc, uint32_t sp, uint32_t return_address)

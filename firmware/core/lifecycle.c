@@ -7,6 +7,8 @@
 void *memcpy(void *to, const void *from, size_t n);
 void *memset(void *to, int value, size_t n);
 
+void (*ts_state_observer)(void);
+
 /** What the fault handler knows of: the modules that are there, without gaps. */
 static const struct wasm_module *known[TS_MAX_MODULES];
 
@@ -93,7 +95,8 @@ int32_t ts_module_add(const struct ts_module_info *info)
     if (info->wasm != 0 && info->wasm->abi_version != WASM_ABI_VERSION) return -1;
     if (info->requirement_count > TS_MAX_REQUIREMENTS) return -1;
     if (ts_module_find(info->name, ts_string_bytes(info->name)) >= 0) return -1;
-    uint32_t index = info == &ts_sys_info ? TS_SYS : info == &ts_dev_info ? TS_DEV : TS_DEV + 1;
+    /* The first one is "sys". */
+    uint32_t index = ts_modules[TS_SYS].info == 0 ? TS_SYS : info == &ts_dev_info ? TS_DEV : TS_DEV + 1;
     while (index < TS_MAX_MODULES && ts_modules[index].info != 0) index++;
     if (index == TS_MAX_MODULES) return -1;
     place(index, info);
@@ -202,6 +205,7 @@ void ts_start_now(struct ts_module *module)
     if (info->on_start != 0 && ts_run_event(module, info->on_start, 0, 0, budget) != STOP_RETURNED) return;
     module->state = TS_STATE_RUNNING;
     ts_provider_changed(module->index, 0);
+    if (ts_state_observer != 0) ts_state_observer();
 }
 
 void ts_post_job(uint32_t index, void (*job)(void))

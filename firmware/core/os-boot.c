@@ -27,7 +27,7 @@ static void boot(void)
     ts_lock();
     ts_grants_init();
     ts_timers_init();
-    take_in(&ts_sys_info);
+    take_in(table->sys != 0 ? table->sys : &ts_sys_info);
     if (&ts_dev_info != 0) take_in(&ts_dev_info);
     for (uint32_t i = 0; i < table->count; i++) take_in(table->modules[i]);
     uint32_t enabled = 1u << INTERRUPT_CCOMPARE0 | 1u << INTERRUPT_SOFTWARE | 1u << INTERRUPT_ALARM;
@@ -53,7 +53,7 @@ static void serve_mailbox(void)
     rt_mailbox.state = MAILBOX_IDLE;
 }
 
-/** A request of the host, as "sys": native pointers; the capacity is the mailbox's seventh word. */
+uint32_t ts_host_request(uint32_t method, const char *uri, uint32_t uri_bytes, const void *payload, uint32_t bytes, void *response);
 uint32_t ts_host_request(uint32_t method, const char *uri, uint32_t uri_bytes, const void *payload, uint32_t bytes, void *response)
 {
     return ts_native_request(method, uri, uri_bytes, payload, bytes, response, rt_mailbox.args[6]);
@@ -70,4 +70,5 @@ const struct ts_kernel_hooks ts_kernel_hooks = {
     .exception = ts_exception,
     .serve_mailbox = serve_mailbox,
     .exit = leave,
+    .host_request = ts_host_request,
 };

@@ -32,7 +32,7 @@ static void print_reason(const struct ts_fault *fault)
 static void print_time(const struct ts_module *module)
 {
     uint64_t now = (uint64_t)module->fault.time_high << 32 | module->fault.time_low;
-    uint32_t second = (uint32_t)(now / 1000000), fraction = (uint32_t)now - second * 1000000;
+    uint32_t second = (uint32_t)rt_i64_div_u(now, 1000000), fraction = (uint32_t)now - second * 1000000;
     rt_print("  time ");
     rt_print_decimal(second);
     rt_print(".");

@@ -61,7 +61,10 @@ static void unwind(struct exception_frame *frame, uint32_t reason)
 static void preempt(struct exception_frame *frame)
 {
     struct ts_context *context = &ts_contexts[ts_kernel.preempted++];
-    context->registers = *frame;
+    /* Word by word: PS.EXCM is set, and memcpy's hardware loop would not loop. */
+    const uint32_t *from = (const uint32_t *)frame;
+    uint32_t *to = (uint32_t *)&context->registers;
+    for (uint32_t i = 0; i < sizeof *frame / 4; i++) to[i] = from[i];
     ts_save_extra(context->extra);
     for (uint32_t i = 0; i < TS_ARGUMENT_WORDS; i++) context->arguments[i] = __wasm_argbuf[i];
     context->frame = ts_kernel.frame;
@@ -121,6 +124,8 @@ static void interrupt(struct exception_frame *frame)
         else ts_alarm_in((uint32_t)left < TS_LEAST_CYCLES ? TS_LEAST_CYCLES : (uint32_t)left);
     }
     if (running != 0 && running->doomed) reason = STOP_KILLED;
+    /* ts_release looks again. */
+    if (running != 0 && running->serial == ts_kernel.held) reason = STOP_RETURNED;
     if (reason != STOP_RETURNED) {
         ts_note_place(running->module, TRAP_NONE, frame->pc, frame->a[1], frame->a[0]);
         unwind(frame, reason);

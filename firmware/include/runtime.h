@@ -73,8 +73,13 @@ struct ts_kernel_hooks {
     void (*exception)(struct exception_frame *frame);
     void (*serve_mailbox)(void);
     void (*exit)(uint32_t code) __attribute__((noreturn));
+    /* For hosts, through the mailbox: a request as "sys", with native pointers; mailbox word 6 is the capacity. */
+    uint32_t (*host_request)(uint32_t method, const char *uri, uint32_t uri_bytes, const void *payload, uint32_t bytes, void *response);
 };
 extern const struct ts_boot_table ts_boot_table __attribute__((weak));
+
+/** rt-stubs: 64-bit division. */
+uint64_t rt_i64_div_u(uint64_t a, uint64_t b);
 
 /* Console */
 void rt_console_write(const void *text, uint32_t n);

@@ -210,8 +210,11 @@ export class NodeHost {
         if (grant?.owner !== self) return 0;
         return Number(this.grants.delete(window >>> 0));
       },
-      observe: (uri: number, bytes: number, buffer: number, capacity: number) =>
-        this.subscriptions.push({ module: self, uri: text(uri, bytes), buffer, capacity }) - 1,
+      observe: (uri: number, bytes: number, buffer: number, capacity: number) => {
+        const number = this.subscriptions.push({ module: self, uri: text(uri, bytes), buffer, capacity }) - 1;
+        this.changed.push(number); // the present representation comes first
+        return number;
+      },
       unobserve: (subscription: number) => {
         const known = this.subscriptions[subscription]?.module === self;
         if (known) this.subscriptions[subscription] = undefined;
