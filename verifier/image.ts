@@ -13,6 +13,7 @@ import {
 } from '../compiler/abi/layout.js';
 import { LIBCALLS } from '../compiler/abi/libcalls.js';
 import { LinkerSymbol, RuntimeSymbol } from '../compiler/abi/linker-symbols.js';
+import { moduleRamSymbol } from '../compiler/abi/symbols.js';
 import { SITE_CALL } from '../compiler/abi/traps.js';
 import { WindowSymbol } from '../compiler/abi/window.js';
 import { DiagnosticError } from '../compiler/diagnostics.js';
@@ -77,11 +78,18 @@ export type CallTarget =
   | { readonly kind: 'libcall'; readonly symbol: string }
   | { readonly kind: 'host'; readonly symbol: string };
 
+interface Stack {
+  readonly what: string;
+  readonly bottom: number;
+  readonly top: number;
+}
+
 const LIBCALL_SYMBOLS: ReadonlySet<string> = new Set(Object.values(LIBCALLS).map(({ symbol }) => symbol));
 const OBJECT_NAME = /^(.*)\$(memory|table|global|data|elem)(\d+)$/;
 
 /** What a module names for itself; module names have no `$`. */
-const INTERNAL_NAME = /^[^$]*\$(init|module|strings|stack_limit|(memory|table|global|data|elem)\d+(\.[a-z]+)?)$/;
+const INTERNAL_NAME =
+  /^[^$]*\$(init|module|strings|stack_limit|stack_bottom|stack_top|(data|bss)_[a-z]+|(memory|table|global|data|elem)\d+(\.[a-z]+)?)$/;
 /** `module.name`: an export of a module or of the host. */
 const isExportName = (name: string): boolean => name.includes('.') && !INTERNAL_NAME.test(name);
 
@@ -437,21 +445,43 @@ export class Image {
         else if (!segment.writable) this.faults.push(`${object.name} lies in read-only memory`);
       }
     }
-    const bottom = this.byName.get(LinkerSymbol.WasmStackBottom)?.value;
-    const top = this.byName.get(LinkerSymbol.WasmStackTop)?.value;
-    if (bottom === undefined || top === undefined || bottom >= top) {
+    this.checkStacks();
+  }
+
+  private checkStacks(): void {
+    const shared = this.stack('the stack', LinkerSymbol.WasmStackBottom, LinkerSymbol.WasmStackTop);
+    if (shared === null) {
       this.faults.push('the image has no stack');
       return;
     }
-    this.checkStack('the stack', bottom, top);
-    if (this.shadow !== null)
-      this.checkStack('the shadow stack', (bottom + this.shadow) >>> 0, (top + this.shadow) >>> 0);
-    for (const { name, stackLimit } of this.modules)
-      if (stackLimit < bottom + STACK_RESERVE || stackLimit > top)
+    const stacks = [shared];
+    for (const { name, stackLimit } of this.modules) {
+      // In images of the device OS modules have stacks of their own.
+      const bottom = moduleRamSymbol(name, 'stack_bottom');
+      const own = this.stack(`the stack of ${name}`, bottom, moduleRamSymbol(name, 'stack_top'));
+      if (own !== null) stacks.push(own);
+      const stack = own ?? shared;
+      if (stackLimit < stack.bottom + STACK_RESERVE || stackLimit > stack.top)
         this.faults.push(`${name}: the stack limit is outside of the stack`);
+    }
+    const { shadow } = this;
+    if (shadow !== null)
+      for (const { what, bottom, top } of [...stacks])
+        stacks.push({ what: `the shadow of ${what}`, bottom: (bottom + shadow) >>> 0, top: (top + shadow) >>> 0 });
+    stacks.sort((a, b) => a.bottom - b.bottom);
+    for (const [i, stack] of stacks.entries()) {
+      if (i > 0 && stacks[i - 1]!.top > stack.bottom) this.faults.push(`${stack.what} overlaps ${stacks[i - 1]!.what}`);
+      this.checkStack(stack);
+    }
   }
 
-  private checkStack(what: string, bottom: number, top: number): void {
+  private stack(what: string, bottomName: string, topName: string): Stack | null {
+    const bottom = this.byName.get(bottomName)?.value;
+    const top = this.byName.get(topName)?.value;
+    return bottom === undefined || top === undefined || bottom >= top ? null : { what, bottom, top };
+  }
+
+  private checkStack({ what, bottom, top }: Stack): void {
     const clash = this.objects.find((o) => o.size > 0 && o.start < top && o.start + o.size > bottom);
     if (clash !== undefined) this.faults.push(`${what} overlaps ${clash.name}`);
     const segment = this.segments.find(
