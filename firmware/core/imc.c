@@ -119,7 +119,7 @@ uint32_t ts_dispatch(uint32_t number, const struct ts_request *request)
             if (grant == 0) return refuse(ps, TS_SERVICE_UNAVAILABLE);
             frame->grants[0] = (uint16_t)ts_grants[grant - 1].key;
             payload = ts_grant_window(grant);
-        }
+        } else payload = 0;
         if (capacity != 0) {
             uint32_t rights = TS_GRANT_RIGHT_READ | TS_GRANT_RIGHT_WRITE;
             uint32_t who = ts_grant_who(callee->index, caller_index, rights, TS_GRANT_CALL);
@@ -130,7 +130,7 @@ uint32_t ts_dispatch(uint32_t number, const struct ts_request *request)
             }
             frame->grants[1] = (uint16_t)ts_grants[grant - 1].key;
             response = ts_grant_window(grant);
-        }
+        } else response = 0;
     }
     frame->service = service;
     frame->uri = request->uri;

@@ -12,7 +12,7 @@ import { METHOD_NUMBERS } from '../../manifest/descriptors.js';
 import type { MethodName, ModuleEntry, ThingsFile } from '../../manifest/file.js';
 import { loadManifest } from '../../manifest/load.js';
 import { Machine } from '../../simulator/machine.js';
-import { kernelState, type ModuleView } from './kernel-state.js';
+import { kernelState, type GrantView, type ModuleView } from './kernel-state.js';
 import { wat } from '../support/wat.js';
 
 export type ModuleText = Omit<ModuleEntry, 'wasm' | 'version'> & { readonly wat: string };
@@ -77,6 +77,7 @@ export async function buildDevice(
   return { linked, image };
 }
 
+const IDLE_BYTES = 6;
 const MAX_INSTRUCTIONS = 5_000_000;
 /** Words of the mailbox that a request leaves free: texts of the host go there. */
 const TEXT_WORD = 7;
@@ -116,7 +117,10 @@ export class OsDevice {
     const stop = this.machine.run({ maxCycles: milliseconds * 40_000 });
     if (stop.reason !== 'limit' && stop.reason !== 'halted')
       throw new Error(`${stop.message}; console: ${this.console}`);
-    return this.machine.pc === this.address(RuntimeSymbol.Idle) || stop.reason === 'halted' ? this : this.settle();
+    const idle = this.address(RuntimeSymbol.Idle);
+    // Asleep in waiti, or on the jump behind it.
+    if (this.machine.pc >= idle && this.machine.pc < idle + IDLE_BYTES) return this;
+    return this.settle();
   }
 
   /** Fills the mailbox for a request of the host and goes to its entry; `run` it to have it done. */
@@ -158,6 +162,11 @@ export class OsDevice {
   /** Live invocations of the running chain. */
   frameCount(): number {
     return kernelState(this).chains.flat().length;
+  }
+
+  /** Grants in use. */
+  liveGrants(): readonly GrantView[] {
+    return kernelState(this).grants.filter(({ key }) => key !== 0);
   }
 
   get(uri: string): Answer {
