@@ -100,8 +100,9 @@ export class DeviceFault extends InternalError {
 
 /** What unused stack is filled with to see how far it is used. */
 const STACK_PAINT = 0xa5;
-/** Slice between looks at the simulated time. */
+/** Slices between looks at the simulated time. */
 const SLICE_INSTRUCTIONS = 5_000_000;
+const SLICE_SECONDS = 0.1;
 
 export class Device {
   readonly machine: Machine;
@@ -152,6 +153,25 @@ export class Device {
       cycles: machine.cycles - before.cycles,
       stackBytes: 0,
     };
+  }
+
+  /**
+   * Runs on from where the runtime waits, for timers and other events, until nothing can wake the chip any more (true)
+   * or a limit comes first (false).
+   */
+  runEvents(limits: RunLimits = {}): boolean {
+    const { machine } = this;
+    const instructionLimit = machine.instructions + (limits.maxInstructions ?? Infinity);
+    const timeLimit = machine.clock.seconds() + (limits.maxSeconds ?? Infinity);
+    for (;;) {
+      const seconds = Math.min(timeLimit - machine.clock.seconds(), SLICE_SECONDS);
+      const left = instructionLimit - machine.instructions;
+      if (seconds <= 0 || left <= 0) return false;
+      const maxCycles = Math.ceil(seconds * machine.clock.cpuHz);
+      const stop = machine.run({ maxCycles, maxInstructions: Math.min(left, SLICE_INSTRUCTIONS) });
+      if (stop.reason === 'halted') return true;
+      if (stop.reason !== 'limit') throw new DeviceFault(stop);
+    }
   }
 
   /** Resets, runs up to the first instruction at `code` (an address known from symbols), measures from there to idle. */

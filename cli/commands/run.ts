@@ -62,7 +62,7 @@ export const runCommand: Command<Args> = {
         default: false,
       })
       .option('timeout', {
-        describe: 'simulated seconds after which to stop (exit code 4)',
+        describe: 'simulated seconds after which to stop (exit code 4 if nothing has ended by then)',
         type: 'number',
         requiresArg: true,
       })
@@ -116,11 +116,15 @@ function runLimits({ timeout, maxInstructions }: Args): RunLimits {
   };
 }
 
-/** Boot with `_start`, which is what --stats counts if there is one. */
+/**
+ * Boot with `_start`, which is what --stats counts if there is one. Modules with timers then run on until --timeout or
+ * --max-instructions, which is no failure; without events there is nothing left to run.
+ */
 function runProgram(device: Device, built: BuildResult | null, args: Args, limits: RunLimits): number {
   const start = built?.modules.map(({ name }) => built.linked.symbols.get(`${name}._start`)?.address);
   const code = start?.findLast((address) => address !== undefined);
   const run = code === undefined ? device.boot(limits) : device.bootMeasuring(code, limits);
+  if (run.ending.kind === 'returned') device.runEvents(limits);
   return report(run, args, built, []);
 }
 

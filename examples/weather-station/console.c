@@ -63,7 +63,7 @@ TS_ON_TIMER {
 }
 
 TS_ON_NOTIFY {
-  if (!ts_ok(result)) return;
+  if (!ts_ok(result) || alarm.time == 0) return; // nothing has happened yet
   ts_line line = {0};
   add_degrees(&line, alarm.active ? "ALARM, too hot: " : "alarm is over: ", alarm.temperature);
   ts_line_text(&line, " C");

@@ -4,7 +4,8 @@
 #![crate_type = "cdylib"]
 use thingspire::*;
 
-const SENSOR: &str = "/dev/i2c/0/72?read=2";
+/// Writes the register number, then reads what the buffer holds.
+const SENSOR: &str = "/dev/i2c/0/72";
 const PERIOD_MS: u32 = 100;
 const DAY_MS: i32 = 12_000;
 
@@ -37,7 +38,8 @@ fn make_up(time: u32) -> i32 {
 
 handler! {
     fn get_temperature(_request, response) -> Reply {
-        response.record(&*SAMPLE.borrow())
+        let sample = *SAMPLE.borrow();
+        if sample.time == 0 { Reply::code_only(Code::SERVICE_UNAVAILABLE) } else { response.record(&sample) }
     }
 }
 

@@ -127,8 +127,8 @@ TS_INLINE void *ts_window(uint32_t window) { return (void *)(uintptr_t)window; }
 
 /* ---- Observing ---- */
 
-/** Subscribes to a GET resource: after each change on_notify runs with the new representation in `buffer`, which must
- * stay. Several changes may come as one. Gives a subscription number, or -1. */
+/** Subscribes to a GET resource: on_notify runs with its representation in `buffer`, which must stay, once at first and
+ * then after each change. Several changes may come as one. Gives a subscription number, or -1. */
 TS_IMPORT("observe") int32_t ts_observe(const char *uri, uint32_t uri_bytes, void *buffer, uint32_t capacity);
 
 /** Ends a subscription. False if there is no such one. */

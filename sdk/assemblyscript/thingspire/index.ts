@@ -220,8 +220,8 @@ export function caller(buffer: usize, capacity: u32): i32 {
 }
 
 /**
- * Subscribes to a GET resource: after each change `on_notify` runs with the new representation in `buffer`, which must
- * stay (memory.data). Several changes may come as one. Gives a subscription number, or -1.
+ * Subscribes to a GET resource: `on_notify` runs with its representation in `buffer`, which must stay (memory.data),
+ * once at first and then after each change. Several changes may come as one. Gives a subscription number, or -1.
  */
 export function observe(uri: string, buffer: usize, capacity: u32): i32 {
   const bytes = encode(uri, text, TEXT_CAPACITY);

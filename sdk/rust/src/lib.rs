@@ -315,8 +315,8 @@ pub unsafe fn window<'a>(address: u32, bytes: usize) -> &'a mut [u8] {
 
 // ---- Observing ----
 
-/// Subscribes to a GET resource: after each change `on_notify` runs with the new representation in `buffer`. Several
-/// changes may come as one. Gives a subscription number.
+/// Subscribes to a GET resource: `on_notify` runs with its representation in `buffer`, once at first and then after each
+/// change. Several changes may come as one. Gives a subscription number.
 pub fn observe<const N: usize>(uri: &str, buffer: &'static Buffer<N>) -> Option<i32> {
     let subscription = unsafe { imports::observe(uri.as_ptr(), uri.len(), buffer.as_ptr(), N) };
     if subscription < 0 { None } else { Some(subscription) }
