@@ -330,9 +330,10 @@ class Expander {
 
   private windowAddress(inst: MachInst): void {
     const { out } = this;
-    const [pointer, address, limit, base] = [this.reg(0), this.reg(1), this.reg(2), this.reg(3)];
+    const [pointer, address, base] = [this.reg(0), this.reg(1), this.reg(2)];
     const check: WindowCheck = { inst, start: out.newLabel(), end: out.newLabel(), pointer, address };
-    out.outOfLine(Op.BGEU, address, limit, check.start);
+    if (this.regs.length > 3) out.outOfLine(Op.BGEU, address, this.reg(3), check.start);
+    else out.outOfLine(Op.BGEUI, address, inst.amount, check.start);
     out.inst(Op.ADD, pointer, address, base);
     out.bind(check.end);
     this.lastTarget = out.count;

@@ -3,6 +3,7 @@
 import { TrapCode } from '../../compiler/abi/traps.js';
 import { Op as Ir } from '../../compiler/ir/ops.js';
 import type { Inst } from '../../compiler/ir/function.js';
+import { operandFits } from '../isa/encode.js';
 import { Op } from '../isa/table.js';
 import { Pseudo, def, use } from '../mach/inst.js';
 import type { VReg } from '../regalloc/api.js';
@@ -135,8 +136,11 @@ const refSignature: Rule = (lo, inst) => {
 /** Bounds check and native pointer in one, as the way out of line needs the registers of both. */
 const windowAddress: Rule = (lo, inst) => {
   const [address, limit, base] = inst.args as [Inst, Inst, Inst];
-  const operands = [lo.def(inst), lo.use(address), lo.use(limit), lo.use(base)];
-  lo.emit(Pseudo.WindowAddress, operands, inst.imm, inst.imm2).site = TrapCode.MemoryOutOfBounds;
+  const immediate = isConst(limit) && operandFits(Op.BGEUI, 1, limit.imm >>> 0);
+  const operands = [lo.def(inst), lo.use(address), lo.use(base), ...(immediate ? [] : [lo.use(limit)])];
+  const made = lo.emit(Pseudo.WindowAddress, operands, inst.imm, inst.imm2);
+  made.site = TrapCode.MemoryOutOfBounds;
+  if (immediate) made.amount = limit.imm;
 };
 
 /** A float whose bits only an integer register wants, or the other way round. */

@@ -45,8 +45,8 @@ export const enum Pseudo {
   /** End of its body: successor 0 is the header, 1 the exit. Ends its block. */
   LoopEnd,
   /**
-   * [pointer, address, limit, base]: pointer = address + base if address <u limit, else what rt_window gives for `imm`
-   * bytes with the rights `imm2`; a check of its own.
+   * [pointer, address, base, limit]: pointer = address + base if address <u limit, else what rt_window gives for `imm`
+   * bytes with the rights `imm2`; a check of its own. Without the operand `amount` is the limit.
    */
   WindowAddress,
 }
@@ -60,7 +60,7 @@ export class MachInst {
   clobbers: readonly PReg[] = NO_CLOBBERS;
   /** Opcode of the branch inside a SetIf, MoveUnless or AddUnless; second immediate of extui. */
   imm2 = 0;
-  /** What AddUnless adds: fits addi. */
+  /** What AddUnless adds: fits addi. Limit of a WindowAddress: fits bgeui. */
   amount = 0;
   symbol: string | null = null;
   /** For Loop and LoopEnd: IR block id of the loop's header. */

@@ -54,7 +54,7 @@ export function formatInst(inst: MachInst): string {
   if (inst.symbol !== null) words.push(inst.symbol);
   if (shown) words.push(`#${inst.imm}`);
   if (immediates > 1 || inst.op === Pseudo.WindowAddress) words.push(`#${inst.imm2}`);
-  if (inst.op === Pseudo.AddUnless) words.push(`by ${inst.amount}`);
+  if (inst.op === Pseudo.AddUnless || inst.amount !== 0) words.push(`by ${inst.amount}`);
   if (inst.site !== 0) words.push(`site ${inst.site}`);
   return `${defs.length > 0 ? `${defs.join(', ')} = ` : ''}${words.join(' ')}`;
 }
