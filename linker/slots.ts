@@ -25,7 +25,7 @@ const RAM_ALIGN = 16;
 /** First slot last: going down from the ends of windows, flash and RAM. */
 export function planSlots(board: BoardDescription, slots: readonly SlotRequest[]): SlotPlace[] {
   let code = board.irom.end;
-  let rodata = board.drom.end;
+  let rodata = board.drom.end - FLASH_PAGE_BYTES; // the last page is the module manager's view of the flash
   let flash = journalFlash(board);
   let ram = board.dram.end;
   return slots.map(({ name, pages, ramBytes: wanted }) => {

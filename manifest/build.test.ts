@@ -185,7 +185,7 @@ describe('tables', () => {
     expect(memory.view(boot['public_key']!, 32).getUint32(28)).toBe(0x09090909);
     const slots = memory.array(TS_SLOT, boot['slots']!, boot['slot_count']!);
     expect(slots.map((slot) => memory.text(slot['name']!))).toEqual(['first', 'second']);
-    expect(slots[0]).toMatchObject({ code_base: 0x403e0000, rodata_base: 0x3f7e0000, pages: 2, ram_bytes: 16384 });
+    expect(slots[0]).toMatchObject({ code_base: 0x403e0000, rodata_base: 0x3f7d0000, pages: 2, ram_bytes: 16384 });
     expect(slots[0]).toMatchObject({ flash_a: 0x3b0000, flash_b: 0x3d0000, ram_base: 0x40000000 - 16384 });
     expect(slots[1]).toMatchObject({ code_base: 0x403d0000, flash_a: 0x390000, flash_b: 0x3a0000, ram_bytes: 5008 });
     expect(boot['journal_flash']).toBe(0x3f0000);

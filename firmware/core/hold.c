@@ -44,9 +44,13 @@ void ts_release(uint32_t state)
     ts_kernel.ceiling = (uint8_t)state;
     if ((state & 0x100) == 0) {
         ts_kernel.held = 0;
-        /* The invocation's end or an event may have been waiting. */
-        if (ts_kernel.frame != 0 && ts_kernel.frame->doomed)
-            __asm__ volatile("wsr %0, intset\n\trsync" : : "a"(1u << INTERRUPT_SOFTWARE));
+        /* The end of the invocation may have been waiting. */
+        struct ts_frame *frame = ts_kernel.frame;
+        if (frame != 0) {
+            int32_t left = (int32_t)(frame->deadline - (ts_cycles() - ts_kernel.clock_offset));
+            ts_alarm_in(left < TS_LEAST_CYCLES ? TS_LEAST_CYCLES : (uint32_t)left);
+            if (frame->doomed) __asm__ volatile("wsr %0, intset\n\trsync" : : "a"(1u << INTERRUPT_SOFTWARE));
+        }
     }
     ts_let_preempt();
     ts_unlock(ps);

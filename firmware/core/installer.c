@@ -259,6 +259,7 @@ static uint32_t get(uint32_t payload, uint32_t bytes, uint32_t response, uint32_
 static void start(void)
 {
     ts_slots_job = ts_slots_settle;
+    ts_state_observer = ts_sys_wake;
     ts_slots_start();
 }
 
