@@ -4,6 +4,7 @@
 import { compileModule, type CompileOptions } from '../../backend-xtensa/compile-module.js';
 import { ESP32_LARGE, type AddressRange, type BoardDescription } from '../../compiler/abi/boards.js';
 import { RT_MAILBOX, WASM_MEMORY, WASM_TABLE } from '../../compiler/abi/layout.js';
+import { THINGSPIRE_MODULE } from '../../compiler/abi/os-imports.js';
 import type { ObjectInfo } from '../../compiler/abi/object-info.js';
 import { exportSymbol, initSymbol, moduleSymbol } from '../../compiler/abi/symbols.js';
 import { TRAP_MESSAGES } from '../../compiler/abi/traps.js';
@@ -15,6 +16,7 @@ import { link, linkInto } from '../../linker/link.js';
 import type { LinkedImage } from '../../linker/linked.js';
 import { readObject } from '../../linker/read-object.js';
 import { loadRuntimeObjects } from '../../linker/runtime-objects.js';
+import { LINK_INTERFACE } from '../../manifest/build.js';
 
 /** Room for suites whose memories exceed any chip. Exists only in tests. */
 const EXTERNAL: AddressRange = { base: 0x10000000, end: 0x30000000 };
@@ -64,10 +66,14 @@ export interface SlotDeviceOptions {
   readonly stackBytes?: number;
 }
 
+/** Runtime functions that modules may call; the kernel of the device OS stays out. */
+export const MODULE_INTERFACE = LINK_INTERFACE.filter((name) => !name.startsWith(`${THINGSPIRE_MODULE}.`));
+
 let baseImage: LinkedImage | undefined;
 
 function runtimeImage(stackBytes: number): LinkedImage {
-  if (baseImage === undefined) baseImage = link(loadRuntimeObjects(), SUITE_BOARD, { keepAll: true, stackBytes });
+  if (baseImage === undefined)
+    baseImage = link(loadRuntimeObjects(), SUITE_BOARD, { keep: MODULE_INTERFACE, stackBytes });
   return baseImage;
 }
 

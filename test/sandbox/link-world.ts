@@ -9,7 +9,7 @@ import type { LinkedImage, LinkedSegment, LinkedSymbol } from '../../linker/link
 import { readObject } from '../../linker/read-object.js';
 import { loadRuntimeObjects } from '../../linker/runtime-objects.js';
 import type { ObjectInfo } from '../../compiler/abi/object-info.js';
-import { SUITE_BOARD } from '../runner/slot-device.js';
+import { MODULE_INTERFACE, SUITE_BOARD } from '../runner/slot-device.js';
 
 const CODE = { base: 0x400d0000, end: 0x400d0000 + 0x2f0000 };
 const DATA = { base: 0x10001000, end: 0x30000000 };
@@ -33,7 +33,11 @@ export class LinkWorld {
 
   constructor(private readonly compile: CompileOptions) {
     // A shadow stack, so that every mode of control-flow integrity can be linked.
-    runtime ??= link(loadRuntimeObjects(), SUITE_BOARD, { keepAll: true, stackBytes: 0x8000, shadowStack: true });
+    runtime ??= link(loadRuntimeObjects(), SUITE_BOARD, {
+      keep: MODULE_INTERFACE,
+      stackBytes: 0x8000,
+      shadowStack: true,
+    });
     this.base = this.image = runtime;
     this.segments = [...this.base.segments];
     this.symbols = [...this.base.symbolList];

@@ -64,6 +64,10 @@ if (wants('verify')) {
       let started = Date.now();
       verifyCorpus(compile, corpus);
       report(`-O${level} --cfi ${cfi}, corpus`, started, corpus);
+      const windows = newCodeCounts();
+      started = Date.now();
+      verifyCorpus({ ...compile, windows: true }, windows);
+      report(`-O${level} --cfi ${cfi}, corpus with grant windows`, started, windows);
       const suite = newCodeCounts();
       started = Date.now();
       for (const file of scripts) verifyScript(file, compile, suite);
@@ -75,13 +79,14 @@ if (wants('mutate')) {
   const wasm = wasmOf(CHECKED_PROGRAM);
   let rejected = 0;
   let made = 0;
-  for (const compile of [{ level: '2' }, { level: '0', cfi: 'full' }] as const satisfies readonly CompileOptions[]) {
+  const options = [{ level: '2' }, { level: '0', cfi: 'full' }, { level: '2', windows: true }] as const;
+  for (const compile of options satisfies readonly CompileOptions[]) {
     const counts = runMutations(buildProgram(wasm, compile), 'cfi' in compile);
     rejected += counts.rejected;
     made += counts.verdicts.length;
     for (const [kind, count] of counts.byKind)
       console.log(
-        `  -O${compile.level} ${kind.padEnd(34)} ${String(count.rejected).padStart(4)} rejected ${String(count.accepted).padStart(4)} still proved`,
+        `  -O${compile.level}${'windows' in compile ? ' --windows' : ''} ${kind.padEnd(34)} ${String(count.rejected).padStart(4)} rejected ${String(count.accepted).padStart(4)} still proved`,
       );
   }
   console.log(

@@ -1,6 +1,8 @@
 // The sandbox's evidence in short form; `npm run sandbox` does all of it.
 import { describe, expect, it } from 'vitest';
+import { writeElf } from '../../linker/elf-output.js';
 import { verifyElf } from '../../verifier/verify.js';
+import { IMPORTS, buildDevice, handler } from '../os/os-device.js';
 import { wasmOf } from './canary-device.js';
 import { verifyCorpus } from './corpus-code.js';
 import { runFlips } from './flips.js';
@@ -30,6 +32,21 @@ describe('verifier', () => {
     verifyCorpus({ level: '2' }, counts);
     expect(counts.failures).toEqual([]);
     expect(counts.functions).toBeGreaterThan(300);
+  });
+
+  it('proves modules of the device OS, each on a stack of its own', async () => {
+    const handlers = handler('get', '(call $log (i32.const 0) (i32.const 4)) (i32.load (local.get $p))');
+    const names = ['one', 'two'];
+    const modules = names.map((name) => ({ name, wat: `${IMPORTS} (memory (export "memory") 1) ${handlers}` }));
+    const { linked } = await buildDevice(modules);
+    const { faults, functions } = verifyElf(writeElf(linked), 'things.elf', { checkReturns: false });
+    expect(faults).toEqual([]);
+    expect(functions.filter(({ violations }) => violations.length > 0)).toEqual([]);
+    expect(new Set(functions.map(({ module }) => module))).toEqual(new Set(names));
+    // A module that reckons with another's stack.
+    const limit = linked.symbolList.find(({ name }) => name === 'one$stack_bottom')!;
+    const symbolList = linked.symbolList.map((s) => (s === limit ? { ...s, address: s.address + 0x4000 } : s));
+    expect(verifyElf(writeElf({ ...linked, symbolList }), 'things.elf', { checkReturns: false }).ok).toBe(false);
   });
 
   it('rejects indirect calls without checks (--cfi none), and only those', () => {
