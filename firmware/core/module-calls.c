@@ -138,7 +138,8 @@ static uint32_t grant_to(uint32_t holder, uint32_t address, uint32_t bytes, uint
     uint64_t until = milliseconds == 0 ? 0 : rt_clock_microseconds() + mul32(milliseconds, 1000);
     uint32_t window = 0, ps = ts_lock();
     const struct ts_module *module = &ts_modules[holder];
-    int fine = holder != ts_current_module && module->info != 0 && module->info->wasm != 0 && module->state == TS_STATE_RUNNING;
+    int up = module->state == TS_STATE_RUNNING || module->state == TS_STATE_STARTING; /* on_start may ask for windows */
+    int fine = holder != ts_current_module && module->info != 0 && module->info->wasm != 0 && up;
     if (fine) {
         uint32_t number = ts_grant_call(base, bytes, ts_grant_who(holder, ts_current_module, rights, 0), parent);
         window = ts_grant_window(number);

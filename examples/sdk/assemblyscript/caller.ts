@@ -40,6 +40,7 @@ const counter = changetype<Counter>(memory.data(8, 4));
 const number = memory.data(4, 4);
 const text = memory.data(32);
 const numbers = memory.data(400, 4);
+let tableWindow: usize = 0;
 
 function show(what: string, counter: Counter): void {
   line().text(what).text(' ').number(counter.value).text(', changed ').number(counter.changes).text('x').log();
@@ -51,9 +52,13 @@ function showCode(what: string, result: Result): void {
 
 function useTable(): void {
   if (!ok(get('/table', number, 4))) return log('no table');
-  const window = load<u32>(number);
-  store<i32>(window + 12, load<i32>(window + 8) + 33);
-  const uri = line().text('/table?window=').number(window);
+  tableWindow = load<u32>(number);
+  store<i32>(tableWindow + 12, load<i32>(tableWindow + 8) + 33);
+}
+
+// Has the provider close the window: later, since that would end the invocation that has used it.
+function deleteTable(): void {
+  const uri = line().text('/table?window=').number(tableWindow);
   showCode('delete table', requestAt(Method.Delete, uri.address, uri.length, 0, 0, 0, 0));
 }
 
@@ -108,6 +113,7 @@ export function on_start(): void {
 }
 
 export function on_timer(timer: u32): void {
+  deleteTable();
   store<i32>(number, 41);
   showCode(timer == 1 ? 'timer put' : 'wrong timer', put('/counter', number, 4));
 }

@@ -11,6 +11,7 @@ struct counter {
 };
 
 static struct counter observed;
+static uint32_t table_window;
 
 static void show(const char *what, const struct counter *counter) {
   ts_line line = {0};
@@ -35,13 +36,16 @@ static void show_code(const char *what, ts_result result) {
 }
 
 static void use_table(void) {
-  uint32_t window;
-  if (!ts_ok(ts_get("/table", &window, sizeof window))) return ts_log(TS_TEXT("no table"));
-  int32_t *table = ts_window(window);
+  if (!ts_ok(ts_get("/table", &table_window, sizeof table_window))) return ts_log(TS_TEXT("no table"));
+  int32_t *table = ts_window(table_window);
   table[3] = table[2] + 33;
+}
+
+// Has the provider close the window: later, since that would end the invocation that has used it.
+static void delete_table(void) {
   ts_line uri = {0};
   ts_line_text(&uri, "/table?window=");
-  ts_line_number(&uri, (int32_t)window);
+  ts_line_number(&uri, (int32_t)table_window);
   show_code("delete table", ts_request(TS_DELETE, uri.text, uri.length, NULL, 0, NULL, 0));
 }
 
@@ -91,6 +95,7 @@ TS_ON_START {
 
 TS_ON_TIMER {
   int32_t value = 41;
+  delete_table();
   show_code(timer == 1 ? "timer put" : "wrong timer", ts_put("/counter", &value, sizeof value));
 }
 

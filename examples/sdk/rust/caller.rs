@@ -19,6 +19,7 @@ unsafe impl Plain for Counter {}
 
 static OBSERVED: Buffer<8> = Buffer::new();
 static NUMBERS: Buffer<400> = Buffer::new();
+static TABLE_WINDOW: State<u32> = State::new(0);
 
 fn show(what: &str, counter: Option<Counter>) {
     if let Some(Counter { value, changes }) = counter {
@@ -39,6 +40,12 @@ fn use_table() {
     let table = unsafe { window(address, 16) };
     let third = read::<i32>(&table[8..]).unwrap_or(0);
     table[12..16].copy_from_slice(&(third + 33).to_le_bytes());
+    *TABLE_WINDOW.borrow_mut() = address;
+}
+
+/// Has the provider close the window: later, since that would end the invocation that has used it.
+fn delete_table() {
+    let address = *TABLE_WINDOW.borrow();
     let mut uri = Line::new();
     uri.text("/table?window=").number(address as i32);
     show_code("delete table", request(Method::DELETE, uri.as_str(), &[], &mut []));
@@ -86,6 +93,7 @@ on_start! {
 }
 
 on_timer! { |timer| {
+    delete_table();
     show_code(if timer == 1 { "timer put" } else { "wrong timer" }, put("/counter", bytes_of(&41i32)));
 } }
 

@@ -56,3 +56,33 @@ export function expectControlLoop(lines: readonly string[], jitterUs: number): v
     expect(late).toBeLessThanOrEqual(jitterUs);
   });
 }
+
+const FAULT = /^fault: module rogue 1\.0\.0: (.*)$/;
+
+/** Each kind of fault the rogue makes: what its caller gets and what the console says. */
+const KINDS: readonly (readonly [string, string, string])[] = [
+  ['endless loop', '5.04', 'deadline expired'],
+  ['wild pointer', '5.00', 'trap: out of bounds memory access'],
+  ['stack overflow', '5.00', 'trap: call stack exhausted'],
+  ['breach of contract', '5.00', 'contract broken'],
+  ['endless loop in a timer', '2.04', 'deadline expired'],
+  ['window kept for later', '2.04', 'trap: out of bounds memory access'],
+];
+
+/** Each fault of the rogue is answered, reported and followed by a restart after twice the time of the one before. */
+export function expectFaults(lines: readonly string[]): void {
+  const provoked = of(lines, 'supervisor').filter((line) => !MOTOR.test(line));
+  const reported = lines.flatMap((line, i) => {
+    const [, what] = FAULT.exec(line) ?? [];
+    const [, restart] = /^ {2}time \d+\.\d{6} s, fault \d+, restart in (\d+) ms$/.exec(lines[i + 1] ?? '') ?? [];
+    return what === undefined ? [] : [[what, Number(restart)] as const];
+  });
+  expect(provoked.length).toBeGreaterThanOrEqual(KINDS.length);
+  expect(provoked).toEqual(provoked.map((_, i) => KINDS[i % KINDS.length]!.slice(0, 2).join(': ')));
+  expect(reported.map(([what]) => what)).toEqual(provoked.map((_, i) => KINDS[i % KINDS.length]![2]));
+  expect(reported.map(([, restart]) => restart)).toEqual(provoked.map((_, i) => 20 * 2 ** Math.min(i, 6)));
+  // It started again after each fault but, at the end, the last.
+  const starts = of(lines, 'rogue');
+  expect(new Set(starts)).toEqual(new Set(['up']));
+  expect(provoked.length - starts.length).toBeLessThanOrEqual(0);
+}

@@ -9,10 +9,13 @@ import { THINGSPIRE_MODULE, THINGSPIRE_SIGNATURES } from '../../../compiler/abi/
 import { GrantRight, Method, ResponseCode } from '../../../compiler/abi/os-layout.js';
 import { decodeModule } from '../../../compiler/wasm/decode.js';
 import { ValType } from '../../../compiler/wasm/types.js';
+import { buildRuntime } from '../../../firmware/build.js';
+import { runOnDevice } from '../examples/device-run.js';
 import { NodeHost } from './host.js';
-import type { HostModule } from './host.js';
+import { loadThings } from './things.js';
 
 const root = join(import.meta.dirname, '../../..');
+const things = join(root, 'examples/sdk/things.json');
 const folder = join(root, 'build/examples/sdk');
 const LANGUAGES = ['c', 'assemblyscript', 'rust'] as const;
 const LETTERS = new Map<number, string>([
@@ -31,32 +34,18 @@ const TRANSCRIPT = `
 [caller] answer HELLO
 [caller] post 4.00, 0 bytes
 [caller] get 4.04, 0 bytes
-[provider] table[3] is 233, closed
-[caller] delete table 2.02, 0 bytes
 [caller] sum 2.05, 4 bytes
 [caller] total 4950, revoked once
 [caller] observing 1
 [caller] notified 2.05, 8 bytes
 [caller] observed -7, changed 1x
+[provider] table[3] is 233, closed
+[caller] delete table 2.02, 0 bytes
 [caller] timer put 2.04, 0 bytes
 [caller] notified 2.05, 8 bytes
 [caller] observed 41, changed 2x
 [caller] done
 `;
-
-const PROVIDES: HostModule['provides'] = [
-  { method: 'Get', path: '/counter', handler: 'get_counter' },
-  { method: 'Put', path: '/counter', handler: 'put_counter' },
-  { method: 'Post', path: '/greeting/{name}/{times}', handler: 'greet' },
-  { method: 'Get', path: '/table', handler: 'get_table' },
-  { method: 'Delete', path: '/table', handler: 'delete_table' },
-  { method: 'Post', path: '/sum', handler: 'sum' },
-];
-const REQUIRES: HostModule['requires'] = [
-  { method: 'Get', path: '/counter' },
-  { method: 'Put', path: '/counter' },
-  { method: 'Post', path: '/sum' },
-];
 
 /** The constants `NAME = value` between two marks of a file, names brought to the form of os-layout.ts. */
 function constants(file: string, pattern: RegExp): Map<string, number> {
@@ -78,7 +67,8 @@ const built = (name: string): Uint8Array | undefined => {
 };
 
 describe('SDKs', () => {
-  beforeAll(() => {
+  beforeAll(async () => {
+    await buildRuntime();
     const { status, stdout, stderr } = spawnSync(process.execPath, ['scripts/setup/examples.mjs', 'sdk'], {
       cwd: root,
       encoding: 'utf8',
@@ -120,13 +110,13 @@ describe('SDKs', () => {
     if (built(`caller-${language}`) !== undefined) expect(seen.size).toBe(THINGSPIRE_SIGNATURES.size);
   });
 
-  it.each(PAIRS)('provider in %s, caller in %s', (provider, caller) => {
-    const [first, second] = [built(`provider-${provider}`), built(`caller-${caller}`)];
-    if (first === undefined || second === undefined) return;
+  it.each(PAIRS)('provider in %s, caller in %s: on the device as in Node', (provider, caller) => {
+    const wasm = { provider: join(folder, `provider-${provider}.wasm`), caller: join(folder, `caller-${caller}.wasm`) };
+    if (!Object.values(wasm).every((file) => existsSync(file))) return;
     const host = new NodeHost();
-    host.start({ name: 'provider', wasm: first, provides: PROVIDES });
-    host.start({ name: 'caller', wasm: second, requires: REQUIRES });
+    for (const module of loadThings(things, wasm)) host.start(module);
     host.runUntil(20);
     expect(`\n${host.lines.join('\n')}\n`).toBe(TRANSCRIPT);
+    expect(`\n${runOnDevice(things, 0.1, wasm).join('\n')}\n`).toBe(TRANSCRIPT);
   });
 });

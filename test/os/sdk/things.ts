@@ -7,12 +7,15 @@ import type { HostModule } from './host.js';
 
 const methodOf = (name: string): keyof typeof Method => (name[0]! + name.slice(1).toLowerCase()) as keyof typeof Method;
 
-/** Modules in start order. */
-export function loadThings(path: string): HostModule[] {
+/**
+ * Modules in start order.
+ * @param replaced other files for some of the modules
+ */
+export function loadThings(path: string, replaced: Readonly<Record<string, string>> = {}): HostModule[] {
   const file = JSON.parse(readFileSync(path, 'utf8')) as ThingsFile;
   return file.modules.map(({ name, wasm, provides = [], requires = [] }) => ({
     name,
-    wasm: new Uint8Array(readFileSync(join(dirname(path), wasm))),
+    wasm: new Uint8Array(readFileSync(replaced[name] ?? join(dirname(path), wasm))),
     provides: provides.map(({ method, path: uri, handler }) => ({ method: methodOf(method), path: uri, handler })),
     requires: requires.map(({ methods, path: uri }) => ({ method: methodOf(methods[0]!), path: uri })),
   }));
