@@ -1,9 +1,10 @@
 // `npm start`: takes a bare clone; installs what is missing, builds, compiles the examples to flash images, boots them in
-// the simulated ESP32 and shows its console. Exits 0 when every example did what it should.
+// the simulated ESP32 and shows its console: programs first, then applications of several modules with the device OS.
+// Exits 0 when every example ran.
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { bootstrap, root } from './bootstrap.mjs';
-import { buildExamples } from './examples.mjs';
+import { buildAppModules, buildExamples } from './examples.mjs';
 
 const CLI = join(root, 'bin/wasm-aot.js');
 
@@ -18,6 +19,9 @@ const CALLS = {
   ],
   parser: [['demo', '-3']],
 };
+
+/** Application -> how many simulated seconds of it are shown. */
+const APPS = { 'weather-station': 10, 'motor-control': 2 };
 
 function wasmAot(...args) {
   console.log(`\n$ npx wasm-aot ${args.map((a) => a.replace(`${root}/`, '')).join(' ')}`);
@@ -38,5 +42,16 @@ for (const { name, wasm } of built) {
   wasmAot('build', wasm, '-o', `${out}.bin`, '--elf', `${out}.elf`, '--map', `${out}.map`);
   if (CALLS[name].length === 0) wasmAot('run', `${out}.bin`);
   for (const call of CALLS[name]) wasmAot('run', wasm, '--invoke', ...call);
+}
+const modules = buildAppModules();
+for (const [app, seconds] of Object.entries(APPS)) {
+  const missing = modules.skipped.find(({ name }) => name.startsWith(`${app}/`));
+  if (missing !== undefined) {
+    skipped.push({ name: app, needs: missing.needs });
+    continue;
+  }
+  const out = join(root, 'build/examples', app, `${app}.bin`);
+  wasmAot('build', join(root, 'examples', app, 'things.json'), '-o', out);
+  wasmAot('run', out, '--timeout', String(seconds));
 }
 for (const { name, needs } of skipped) console.log(`\n${name}: not built, needs ${needs}`);
