@@ -74,10 +74,12 @@ function reason(error: unknown): string {
 
 /** Output files of one command: all appear together, or none does. */
 export class Outputs {
-  private readonly pending: { readonly path: string; readonly bytes: Uint8Array | string }[] = [];
+  private readonly pending: { readonly path: string; readonly bytes: Uint8Array | string; readonly mode: number }[] =
+    [];
 
-  add(path: string, bytes: Uint8Array | string): void {
-    this.pending.push({ path, bytes });
+  /** @param mode permissions of the file, before the process's mask */
+  add(path: string, bytes: Uint8Array | string, mode = 0o666): void {
+    this.pending.push({ path, bytes, mode });
   }
 
   /**
@@ -88,7 +90,7 @@ export class Outputs {
     const temporaries: { readonly from: string; readonly to: string; readonly path: string }[] = [];
     let current = '';
     try {
-      for (const [index, { path, bytes }] of this.pending.entries()) {
+      for (const [index, { path, bytes, mode }] of this.pending.entries()) {
         current = path;
         if (path === '-') {
           print(bytes);
@@ -101,7 +103,7 @@ export class Outputs {
         }
         const from = join(dirname(target), `.wasm-aot-${process.pid}-${index}.tmp`);
         temporaries.push({ from, to: target, path });
-        writeFileSync(from, bytes);
+        writeFileSync(from, bytes, { mode });
       }
       for (const { from, to, path } of temporaries) {
         current = path;

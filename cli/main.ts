@@ -8,7 +8,10 @@ import type { Command } from './commands/command.js';
 import { compileCommand } from './commands/compile.js';
 import { flashCommand } from './commands/flash.js';
 import { inspectCommand } from './commands/inspect.js';
+import { keygenCommand } from './commands/keygen.js';
+import { manifestCommand } from './commands/manifest.js';
 import { objdumpCommand } from './commands/objdump.js';
+import { packageCommand } from './commands/package.js';
 import { runCommand } from './commands/run.js';
 import { simulateCommand } from './commands/simulate.js';
 import { sizeCommand } from './commands/size.js';
@@ -28,6 +31,9 @@ const COMMANDS = [
   sizeCommand,
   inspectCommand,
   verifyCommand,
+  packageCommand,
+  keygenCommand,
+  manifestCommand,
 ] as unknown as Command<object>[];
 
 const EXIT_CODES =

@@ -62,3 +62,38 @@ export function readThings(path: string, bytes = readInput(path), name?: string)
   const publicKey = key === null ? null : rawPublicKey(readPublicKey(readInput(key), key));
   return { loaded, inputs, publicKey };
 }
+
+export interface SingleModule {
+  readonly loaded: LoadedManifest;
+  readonly name: string;
+  readonly input: WasmInput;
+}
+
+/**
+ * One module of a things.json, of which no other file is read, or a .wasm that carries its manifest.
+ * @param wanted its name; may be left out where there is only one
+ * @throws DiagnosticError W601, W605, and those of manifests
+ */
+export function readModuleOf(path: string, wanted: string | undefined): SingleModule {
+  const bytes = readInput(path);
+  const file = displayName(path);
+  if (!isJson(bytes)) {
+    const section = readManifestSection(bytes, file);
+    if (section === null)
+      throw new DiagnosticError('W814', 'carries no manifest: give its things.json, or embed it there', { file });
+    const loaded = joinSections([{ file, section }]);
+    const { name } = loaded.app.modules[0]!;
+    if (wanted !== undefined && wanted !== name)
+      throw new DiagnosticError('W605', `--module ${wanted}: this is ${name}`, { file });
+    return { loaded, name, input: { bytes, file, name } };
+  }
+  const loaded = loadManifest(bytes, file);
+  const { modules } = loaded.app;
+  const model = wanted === undefined && modules.length === 1 ? modules[0] : modules.find(({ name }) => name === wanted);
+  if (model === undefined) {
+    const names = modules.map(({ name }) => name).join(', ');
+    throw new DiagnosticError('W605', `--module must be one of ${names}`, { file });
+  }
+  const wasm = join(path === '-' ? '.' : dirname(path), model.wasm);
+  return { loaded, name: model.name, input: { bytes: readInput(wasm), file: wasm, name: model.name } };
+}

@@ -164,7 +164,7 @@ function rootSections(
   return [...roots];
 }
 
-function layoutWithVeneers(
+export function layoutWithVeneers(
   run: (sizeOf: SizeOf) => Layout,
   live: ReadonlySet<InputSection>,
   resolution: Resolution,
@@ -185,7 +185,7 @@ function ramBytes(layout: Layout): number[] {
     .map((r) => r.used);
 }
 
-function finish(
+export function finish(
   objects: readonly InputObject[],
   live: ReadonlySet<InputSection>,
   board: BoardDescription,

@@ -3,8 +3,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { ESP32 } from '../compiler/abi/boards.js';
 import { WASM_MODULE } from '../compiler/abi/layout.js';
-import type { Layout } from '../compiler/abi/layout.js';
-import { RuntimeSymbol, STACK_RESERVE_BYTES } from '../compiler/abi/linker-symbols.js';
+import { STACK_RESERVE_BYTES } from '../compiler/abi/linker-symbols.js';
 import {
   BOOT_TABLE_SYMBOL,
   KERNEL_HOOKS_SYMBOL,
@@ -20,26 +19,11 @@ import {
 } from '../compiler/abi/os-layout.js';
 import { DiagnosticError, DiagnosticErrors } from '../compiler/diagnostics.js';
 import { readFlashImage } from '../linker/image/read.js';
-import type { LinkedImage } from '../linker/linked.js';
-import { readObject } from '../linker/read-object.js';
-import { makeObject } from '../test/support/make-object.js';
+import { LinkedMemory, STAND_IN_RUNTIME } from '../test/support/things.js';
 import { wat } from '../test/support/wat.js';
-import { buildThings, LINK_INTERFACE } from './build.js';
+import { buildThings } from './build.js';
 import type { ThingsBuild } from './build.js';
 import { loadManifest } from './load.js';
-
-/** Names that modules and tables need of the runtime, all at one `ret`. */
-const RUNTIME_NAMES = [RuntimeSymbol.Entry, KERNEL_HOOKS_SYMBOL, SYS_WITH_SLOTS_SYMBOL, ...LINK_INTERFACE];
-const runtime = [
-  readObject(
-    makeObject(
-      [{ name: '.text.runtime', content: Uint8Array.of(0x0d, 0xf0, 0, 0), flags: 6 }],
-      RUNTIME_NAMES.map((name) => ({ name, section: '.text.runtime' })),
-    ),
-    'runtime.o',
-    'runtime',
-  ),
-];
 
 const COUNTER = `(module
   (import "thingspire" "notify" (func $notify (param i32 i32) (result i32)))
@@ -115,38 +99,6 @@ const THINGS = {
   ],
 };
 
-/** Words and strings at addresses of an image. */
-class Memory {
-  constructor(private readonly linked: LinkedImage) {}
-  view(address: number, size: number): DataView {
-    for (const { address: base, bytes, copied } of this.linked.segments)
-      if (bytes !== null && copied !== true && address >= base && address + size <= base + bytes.length)
-        return new DataView(bytes.buffer, bytes.byteOffset + address - base, size);
-    throw new Error(`nothing at 0x${address.toString(16)}`);
-  }
-  struct(layout: Layout, address: number): Record<string, number> {
-    const view = this.view(address, layout.size);
-    const read = { u8: 'getUint8', u16: 'getUint16', i16: 'getInt16', u32: 'getUint32', ptr: 'getUint32' } as const;
-    return Object.fromEntries(
-      layout.fields.map(({ name, offset, kind }) => [
-        name,
-        (view[read[kind as 'u8']] as (at: number, little: boolean) => number).call(view, offset, true),
-      ]),
-    );
-  }
-  array(layout: Layout, address: number, count: number): Record<string, number>[] {
-    return Array.from({ length: count }, (_, i) => this.struct(layout, address + i * layout.size));
-  }
-  text(address: number): string {
-    let text = '';
-    for (let at = address; ; at++) {
-      const byte = this.view(at, 1).getUint8(0);
-      if (byte === 0) return text;
-      text += String.fromCharCode(byte);
-    }
-  }
-}
-
 const wasm = new Map<string, Uint8Array>();
 beforeAll(async () => {
   wasm.set('counter', await wat(COUNTER)).set('silent', await wat(SILENT));
@@ -160,18 +112,23 @@ function build(things: object = THINGS, modules: Record<string, string> = { read
       return [name, { bytes, file: `${name}.wasm`, name }];
     }),
   );
-  return buildThings(loaded, inputs, { board: ESP32, compile: {}, runtime, publicKey: new Uint8Array(32).fill(9) });
+  return buildThings(loaded, inputs, {
+    board: ESP32,
+    compile: {},
+    runtime: STAND_IN_RUNTIME,
+    publicKey: new Uint8Array(32).fill(9),
+  });
 }
 
 describe('tables', () => {
   let built: ThingsBuild;
-  let memory: Memory;
+  let memory: LinkedMemory;
   let boot: Record<string, number>;
   let infos: Record<string, number>[];
   const address = (name: string): number => built.linked.symbols.get(name)!.address;
   beforeAll(() => {
     built = build();
-    memory = new Memory(built.linked);
+    memory = new LinkedMemory(built.linked);
     boot = memory.struct(TS_BOOT_TABLE, address(BOOT_TABLE_SYMBOL));
     infos = Array.from({ length: boot['count']! }, (_, i) =>
       memory.struct(TS_MODULE_INFO, memory.view(boot['modules']! + 4 * i, 4).getUint32(0, true)),

@@ -12,7 +12,8 @@ import type { Provided } from './routes.js';
 const RESERVED_NAMES: ReadonlySet<string> = new Set(['sys', 'dev', 'env', 'thingspire']);
 const NATIVE_MODULES = 2;
 
-export function checkManifest(app: AppModel, findings: Findings): void {
+/** @param complete whether the modules are all that the application has: others may provide and call */
+export function checkManifest(app: AppModel, findings: Findings, complete: boolean): void {
   if (app.board !== null && !BOARDS.has(app.board))
     findings.error('W802', '/board', `must be one of ${[...BOARDS.keys()].join(', ')}`);
   checkNames(app, findings);
@@ -22,11 +23,11 @@ export function checkManifest(app: AppModel, findings: Findings): void {
   for (const { service } of provided) {
     service.contract.callers?.forEach((caller, i) => {
       // A module that is installed later has any name.
-      if (known.has(caller) || app.slots.length > 0) return;
+      if (known.has(caller) || app.slots.length > 0 || !complete) return;
       findings.error('W806', `${service.pointer}/contract/callers/${i}`, `there is no module "${caller}"`);
     });
   }
-  for (const module of app.modules) checkModule(module, provided, findings);
+  for (const module of app.modules) checkModule(module, provided, findings, complete);
   checkStrings(app, findings);
 }
 
@@ -69,7 +70,7 @@ function checkRoutes(provided: readonly Provided[], findings: Findings): void {
   }
 }
 
-function checkModule(module: ModuleModel, provided: readonly Provided[], findings: Findings): void {
+function checkModule(module: ModuleModel, provided: readonly Provided[], findings: Findings, complete: boolean): void {
   const needed = numberRequirements(module.requires).length;
   if (needed > MAX_REQUIREMENTS)
     findings.error(
@@ -81,7 +82,7 @@ function checkModule(module: ModuleModel, provided: readonly Provided[], finding
   for (const requirement of module.requires) {
     if (isNative(requirement.path) || requirement.external) continue;
     const there = provided.filter(({ service }) => covers(requirement.path, service.path));
-    checkRequirement(module, requirement, there, findings);
+    if (complete || there.length > 0) checkRequirement(module, requirement, there, findings);
     called.push(...there.filter(({ service }) => requirement.methods.includes(service.method)));
   }
   const slowest = called.reduce<Provided | undefined>(

@@ -19,7 +19,7 @@ export interface LoadedManifest {
 /** @throws DiagnosticErrors W801 to W811, all at once */
 export function loadManifest(bytes: Uint8Array, file: string): LoadedManifest {
   const { value, placeOf } = parseJson(bytes, file);
-  return check(value, new Findings(placeOf));
+  return check(value, new Findings(placeOf), true);
 }
 
 export interface CarriedManifest {
@@ -53,15 +53,16 @@ export function joinSections(carried: readonly CarriedManifest[]): LoadedManifes
     const index = Number(/^\/modules\/(\d+)/.exec(pointer)?.[1] ?? 0);
     return { file: carried[index]?.file ?? carried[0]!.file, section: 'things', pointer };
   };
-  return check(value, new Findings(placeOf));
+  return check(value, new Findings(placeOf), false);
 }
 
-function check(value: unknown, findings: Findings): LoadedManifest {
+/** @param complete whether the modules are all that the application has */
+function check(value: unknown, findings: Findings, complete: boolean): LoadedManifest {
   if (!checkSchema(value, findings)) findings.raise();
   const app = resolveManifest(value as ThingsFile, findings);
   // What follows takes types for granted.
   findings.raise();
-  checkManifest(app, findings);
+  checkManifest(app, findings, complete);
   findings.raise();
   return { app, findings };
 }

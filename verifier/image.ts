@@ -119,7 +119,8 @@ export class Image {
     this.segments = [...elf.segments].sort((a, b) => a.address - b.address);
     for (const symbol of elf.symbols) {
       if (symbol.isGlobal || !this.byName.has(symbol.name)) this.byName.set(symbol.name, symbol);
-      if (symbol.absolute) continue;
+      // A module linked for a slot knows the functions of the image by their addresses alone.
+      if (symbol.absolute && !symbol.isFunction) continue;
       const list = this.byAddress.get(symbol.value);
       if (list === undefined) this.byAddress.set(symbol.value, [symbol]);
       else list.push(symbol);
@@ -450,17 +451,17 @@ export class Image {
 
   private checkStacks(): void {
     const shared = this.stack('the stack', LinkerSymbol.WasmStackBottom, LinkerSymbol.WasmStackTop);
-    if (shared === null) {
-      this.faults.push('the image has no stack');
-      return;
-    }
-    const stacks = [shared];
+    const stacks = shared === null ? [] : [shared];
     for (const { name, stackLimit } of this.modules) {
       // In images of the device OS modules have stacks of their own.
       const bottom = moduleRamSymbol(name, 'stack_bottom');
       const own = this.stack(`the stack of ${name}`, bottom, moduleRamSymbol(name, 'stack_top'));
       if (own !== null) stacks.push(own);
       const stack = own ?? shared;
+      if (stack === null) {
+        this.faults.push(`${name} has no stack`);
+        continue;
+      }
       if (stackLimit < stack.bottom + STACK_RESERVE || stackLimit > stack.top)
         this.faults.push(`${name}: the stack limit is outside of the stack`);
     }
