@@ -112,11 +112,17 @@ export class OsDevice {
     return this;
   }
 
-  /** Lets time pass; events run when they are due. */
-  pass(milliseconds: number): this {
+  /** Runs for a time, whatever there is to do then. */
+  run(milliseconds: number): this {
     const stop = this.machine.run({ maxCycles: milliseconds * 40_000 });
     if (stop.reason !== 'limit' && stop.reason !== 'halted')
       throw new Error(`${stop.message}; console: ${this.console}`);
+    return this;
+  }
+
+  /** Lets time pass; events run when they are due, and to their end. */
+  pass(milliseconds: number): this {
+    this.run(milliseconds);
     const idle = this.address(RuntimeSymbol.Idle);
     // Asleep in waiti, or on the jump behind it.
     if (this.machine.pc >= idle && this.machine.pc < idle + IDLE_BYTES) return this;
@@ -162,6 +168,11 @@ export class OsDevice {
   /** Live invocations of the running chain. */
   frameCount(): number {
     return kernelState(this).chains.flat().length;
+  }
+
+  /** Calls of on_timer that an agent has counted (Op.Count), read without asking it. */
+  readGlobalCount(name: string): number {
+    return this.machine.readWord(this.address(`${name}$memory0.data`) + 3400);
   }
 
   /** Grants in use. */
