@@ -9,13 +9,15 @@ import { LINK_INTERFACE } from '../../manifest/build.js';
 import { makeObject } from './make-object.js';
 
 const STT_FUNC = 2;
-/** Names that modules and tables need of the runtime, all at one `ret`. */
+/** Names that modules and tables need of the runtime. */
 const RUNTIME_NAMES = [RuntimeSymbol.Entry, KERNEL_HOOKS_SYMBOL, SYS_WITH_SLOTS_SYMBOL, ...LINK_INTERFACE];
+/** A `ret` and padding for each. */
+const RETURNS = RUNTIME_NAMES.flatMap(() => [0x0d, 0xf0, 0, 0]);
 export const STAND_IN_RUNTIME: readonly InputObject[] = [
   readObject(
     makeObject(
-      [{ name: '.text.runtime', content: Uint8Array.of(0x0d, 0xf0, 0, 0), flags: 6 }],
-      RUNTIME_NAMES.map((name) => ({ name, section: '.text.runtime', type: STT_FUNC })),
+      [{ name: '.text.runtime', content: Uint8Array.from(RETURNS), flags: 6 }],
+      RUNTIME_NAMES.map((name, i) => ({ name, section: '.text.runtime', value: 4 * i, type: STT_FUNC })),
     ),
     'runtime.o',
     'runtime',
