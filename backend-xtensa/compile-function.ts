@@ -11,6 +11,8 @@ import { select } from './lower/select.js';
 import { SITE_CALL } from '../compiler/abi/traps.js';
 import { LoopConflict, makeHardwareLoops } from './mach/hardware-loops.js';
 import { layOut } from './mach/layout.js';
+import { quickWay } from './mach/quick-way.js';
+import { shrinkWrap } from './mach/shrink-wrap.js';
 import { sinkInstructions } from './mach/sink.js';
 import { MachRegallocInput } from './mach/regalloc-input.js';
 import { allocate } from './regalloc/allocate.js';
@@ -26,6 +28,8 @@ export interface FunctionContext {
   readonly checkReturns: boolean;
   /** Use LOOP for counted loops. */
   readonly hardwareLoops: boolean;
+  /** Leave the frame to the part of a function that needs one. */
+  readonly shrinkWrap: boolean;
   /** Looks at every allocation (the checker, in tests). */
   readonly inspectAllocation?: (input: RegallocInput, output: RegallocOutput) => void;
   readonly onStats?: (stats: RegallocStats) => void;
@@ -65,6 +69,7 @@ function attempt(
 ): CompiledFunction {
   const mach = select(func, context);
   if (context.hardwareLoops) makeHardwareLoops(mach, skip);
+  if (context.shrinkWrap) shrinkWrap(mach);
   layOut(mach);
   sinkInstructions(mach);
   const input = new MachRegallocInput(mach, context.abi);
@@ -82,7 +87,8 @@ function attempt(
     ownCheck: facts.ownCheck,
     belowBytes,
   });
-  const buffer = expand(mach, input, allocation, frame, facts.bodyOffset);
+  const unframed = quickWay(mach, input, allocation, context.abi);
+  const buffer = expand({ mach, input, allocation, frame, unframed, bodyOffset: facts.bodyOffset });
   const symbol = context.symbols[func.index]!;
   const encoded = encodeFunction(buffer, symbol, facts.signature);
   context.onStats?.(allocation.stats);
@@ -98,7 +104,7 @@ function attempt(
     },
     frame: {
       bytes: frame.bytes,
-      returnSlot: frame.returnSlot,
+      start: frame.savesReturn ? encoded.frameStart : -1,
       stackCheck: frame.stackCheck,
       directCallees: [...mach.callees],
       hasIndirectCalls: mach.hasIndirectCalls,

@@ -92,6 +92,7 @@ export function compileModule(ir: IrModule, options: CompileOptions = {}): Compi
     callees,
     stackLimit: stackLimitSymbol(ir.name),
     checkReturns: cfi === 'full',
+    shrinkWrap: level !== '0' && options.without?.has('shrink-wrap') !== true,
     hardwareLoops: level !== '0' && options.without?.has('hardware-loops') !== true,
     ...(options.inspectAllocation === undefined ? {} : { inspectAllocation: options.inspectAllocation }),
     onStats: (stats) => {
@@ -162,7 +163,7 @@ function thunk(ir: IrModule, decl: FuncDecl, target: string): CompiledFunction {
     name: `${decl.name} (import)`,
     symbol,
     ...encodeFunction(buffer, symbol, signatureId(decl.signature)),
-    frame: { bytes: 0, returnSlot: -1, stackCheck: 'none', directCallees: [target], hasIndirectCalls: false },
+    frame: { bytes: 0, start: -1, stackCheck: 'none', directCallees: [target], hasIndirectCalls: false },
     asCallee: { uncheckedBytes: 0, clobbers: CALL0.callClobbers },
   };
 }

@@ -40,8 +40,11 @@ export type StackCheck = 'own' | 'callers' | 'none';
 export interface FrameInfo {
   /** Stack bytes of the frame, a multiple of 16. */
   readonly bytes: number;
-  /** Word index from SP where the return address is saved, or -1 if it stays in a0. */
-  readonly returnSlot: number;
+  /**
+   * Code bytes from the entry on before the prologue, all of them without a frame; -1 if the return address stays in a0
+   * throughout. Else it is at SP, from the prologue on.
+   */
+  readonly start: number;
   readonly stackCheck: StackCheck;
   /** Worst-case stack for C callees and thunks below this frame, known per libcall; callees for the call graph. */
   readonly directCallees: readonly string[];

@@ -2,9 +2,9 @@
 // allocator used and the ABI, appends to a code buffer. Knows no instruction of the body.
 import { TrapCode } from '../compiler/abi/traps.js';
 import { A0, SP, type Abi } from './abi/abi.js';
-import type { StackCheck } from './compiled.js';
 import type { CodeBuffer } from './emit/code-buffer.js';
 import { Op } from './isa/table.js';
+import type { StackCheck } from './compiled.js';
 import type { PReg } from './regalloc/api.js';
 
 /** Largest offset of l32i and s32i. */
@@ -38,7 +38,7 @@ export interface FrameNeeds {
   readonly belowBytes: number;
 }
 
-/** [return address][callee-saved registers...][spill slots...], from SP up. */
+/** [return address if saved][callee-saved registers...][spill slots...], from SP up. */
 export class Frame {
   readonly bytes: number;
   readonly savesReturn: boolean;
@@ -78,23 +78,19 @@ export class Frame {
     return this.options.checkReturns || this.bytes > ADDMI_REACH ? scratch : scratch.slice(0, 1);
   }
 
-  /** Word index from SP of the saved return address, or -1. */
-  get returnSlot(): number {
-    return this.savesReturn ? 0 : -1;
-  }
-
   /** Byte offset from SP of a spill slot. */
   slotOffset(slot: number): number {
     return 4 * (this.firstSlot + slot);
   }
 
   /**
-   * The limit is raised by what callees leave unchecked. The check comes after SP has moved and before anything is stored: at a StackOverflow trap the return address is
-   * still in a0 and the caller's SP is SP + bytes.
+   * The limit is raised by what callees leave unchecked. The check comes after SP has moved and before anything is
+   * stored: at a StackOverflow trap the return address is still in a0 and the caller's SP is SP + bytes.
+   *
+   * @param scratch two free registers
    */
-  prologue(out: CodeBuffer, loc: number): void {
+  prologue(out: CodeBuffer, loc: number, [limit, second]: readonly [PReg, PReg, ...PReg[]]): void {
     if (this.bytes === 0) return;
-    const [limit, second] = this.abi.scratch;
     if (this.needsCheck) out.symbolAddress(limit, this.options.stackLimit, this.belowBytes);
     this.moveStack(out, -this.bytes, second);
     if (this.needsCheck) out.check(Op.BLTU, SP, limit, TrapCode.StackOverflow, loc);

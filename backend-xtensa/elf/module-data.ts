@@ -2,6 +2,7 @@
 // finds the module by. Takes IR declarations and compiled functions; struct layouts come from abi/layout.ts. Knows no
 // ELF byte.
 import {
+  FRAME_START_LEAF,
   ABI_VERSION,
   SITE_CODE_SHIFT,
   SITE_OFFSET_MASK,
@@ -238,7 +239,8 @@ function writeModule(
     module.setAddress(entry + WASM_FUNC_INFO.offset.start, func.symbol);
     module.setU32(entry + WASM_FUNC_INFO.offset.func_index, isWasm ? func.index : NO_FUNCTION);
     module.setU16(entry + WASM_FUNC_INFO.offset.frame_words, func.frame.bytes / 4);
-    module.setU16(entry + WASM_FUNC_INFO.offset.return_slot, func.frame.returnSlot);
+    const start = func.frame.start < 0 ? FRAME_START_LEAF : func.frame.start;
+    module.setU16(entry + WASM_FUNC_INFO.offset.frame_start, start);
   });
   const last = functions[functions.length - 1];
   if (last !== undefined) module.setAddress(at + offset.code_end, last.symbol, last.bytes.length - last.entry);

@@ -56,6 +56,8 @@ export class CodeBuffer {
   readonly lines: (readonly [item: number, loc: number])[] = [];
   readonly literals: LiteralEntry[] = [];
   readonly symbols: string[] = [];
+  /** First item behind all code that runs without a frame: what belongs to either side stays there. */
+  frameStart = 0;
   /** Items that LEND of some loop points at. */
   readonly loopEnds = new Set<number>();
   /** Jump tables: labels of the entries. */

@@ -14,6 +14,8 @@ const LITERAL_REACH = 0x40000 - 4;
 export interface EncodedFunction {
   readonly bytes: Uint8Array;
   readonly entry: number;
+  /** Offset from the entry of the buffer's `frameStart`. */
+  readonly frameStart: number;
   readonly relocations: Relocation[];
   readonly sites: Site[];
   readonly lines: (readonly [number, number])[];
@@ -38,6 +40,7 @@ export function encodeFunction(buffer: CodeBuffer, symbol: string, signature: nu
   return {
     bytes: writer.bytes,
     entry,
+    frameStart: layout.offsets[buffer.frameStart]!,
     relocations: writer.relocations,
     sites,
     lines: buffer.lines.map(([item, loc]) => [entry + layout.offsets[item]!, loc] as const),

@@ -35,15 +35,18 @@ interface WindowCheck {
   readonly address: number;
 }
 
-export function expand(
-  mach: MachFunction,
-  input: MachRegallocInput,
-  allocation: RegallocOutput,
-  frame: Frame,
-  bodyOffset: number,
-): CodeBuffer {
-  return new Expander(mach, input, allocation, frame, bodyOffset).run();
+export interface AllocatedFunction {
+  readonly mach: MachFunction;
+  readonly input: MachRegallocInput;
+  readonly allocation: RegallocOutput;
+  readonly frame: Frame;
+  /** Blocks that run without a frame, which the function's `frameBlock` makes then; null: it is made at the entry. */
+  readonly unframed: ReadonlySet<MachBlock> | null;
+  /** Byte offset of the body in the .wasm file. */
+  readonly bodyOffset: number;
 }
+
+export const expand = (func: AllocatedFunction): CodeBuffer => new Expander(func).run();
 
 class Expander {
   private readonly out = new CodeBuffer();
@@ -62,13 +65,21 @@ class Expander {
   private readonly loopEnds = new Map<number, number>();
   private readonly windowChecks: WindowCheck[] = [];
 
-  constructor(
-    private readonly mach: MachFunction,
-    private readonly input: MachRegallocInput,
-    private readonly allocation: RegallocOutput,
-    private readonly frame: Frame,
-    private readonly bodyOffset: number,
-  ) {
+  private readonly mach: MachFunction;
+  private readonly input: MachRegallocInput;
+  private readonly allocation: RegallocOutput;
+  private readonly frame: Frame;
+  private readonly unframed: ReadonlySet<MachBlock> | null;
+  private readonly bodyOffset: number;
+
+  constructor(func: AllocatedFunction) {
+    const { mach } = func;
+    this.mach = mach;
+    this.input = func.input;
+    this.allocation = func.allocation;
+    this.frame = func.frame;
+    this.unframed = func.unframed;
+    this.bodyOffset = func.bodyOffset;
     this.labels = mach.blocks.map(() => this.out.newLabel());
     this.forward = mach.blocks.map((block) => (this.isEmpty(block) ? block.succs[0]!.target : null));
     this.breakCycles();
@@ -78,11 +89,13 @@ class Expander {
     const { out, mach, input } = this;
     const { movesBefore, skipped, locations } = this.allocation;
     const withCode = mach.blocks.filter((block) => this.forward[block.index] === null);
-    const kept = rotateLoops(withCode, (block) => this.resolve(block));
+    const kept = this.unframedFirst(rotateLoops(withCode, (block) => this.resolve(block)));
+    const unframedCount = kept.findIndex((block) => this.unframed?.has(block) !== true);
     const isTarget = this.branchTargets(kept);
     for (let b = 0; b < kept.length; b++) {
       const block = kept[b]!;
       out.bind(this.labels[block.index]!);
+      if (b === unframedCount) out.frameStart = out.count;
       if (isTarget[block.index] !== 0) this.lastTarget = out.count;
       out.setWeight(block.weight);
       const start = input.blockStart(block.index);
@@ -102,6 +115,12 @@ class Expander {
     for (const check of this.windowChecks) this.askForWindow(check);
     if (this.loopConflicts.size > 0) throw new LoopConflict(this.loopConflicts);
     return out;
+  }
+
+  private unframedFirst(blocks: readonly MachBlock[]): readonly MachBlock[] {
+    const { unframed } = this;
+    if (unframed === null) return blocks;
+    return [...blocks.filter((block) => unframed.has(block)), ...blocks.filter((block) => !unframed.has(block))];
   }
 
   /** A block that only jumps on, with no moves: branches to it go straight to its successor. */
@@ -164,12 +183,13 @@ class Expander {
 
   private terminator(inst: MachInst, block: MachBlock, next: MachBlock | undefined): void {
     const { out, frame } = this;
+    const isFramed = this.unframed?.has(block) !== true;
     switch (inst.op) {
       case Pseudo.Jump:
         this.jump(this.resolve(block.succs[0]!.target), next);
         return;
       case Pseudo.Return:
-        frame.epilogue(out, inst.loc);
+        if (isFramed) frame.epilogue(out, inst.loc);
         out.inst(Op.RET_N);
         return;
       case Pseudo.Trap:
@@ -177,12 +197,12 @@ class Expander {
         out.inst(Op.ILL_N);
         return;
       case Pseudo.TailCall:
-        frame.epilogue(out, inst.loc);
+        if (isFramed) frame.epilogue(out, inst.loc);
         out.symbolTransfer(Op.J, inst.symbol!);
         return;
       case Pseudo.TailCallReg: {
         const target = this.reg(0);
-        frame.epilogue(out, inst.loc);
+        if (isFramed) frame.epilogue(out, inst.loc);
         out.inst(Op.JX, target);
         return;
       }
@@ -249,8 +269,13 @@ class Expander {
     switch (inst.op) {
       case Pseudo.Entry:
         out.setLoc(this.bodyOffset);
-        this.frame.prologue(out, this.bodyOffset);
+        if (this.unframed === null) this.frame.prologue(out, this.bodyOffset, this.frame.abi.scratch);
         return;
+      case Pseudo.MakeFrame:
+        out.setLoc(this.bodyOffset);
+        if (this.unframed !== null) this.frame.prologue(out, this.bodyOffset, [this.reg(0), this.reg(1)]);
+        return;
+      case Pseudo.Copy:
       case Pseudo.Move:
         this.copy(this.regs[1]!, this.regs[0]!);
         return;

@@ -25,7 +25,7 @@ const room = (offsets: Int32Array, island: Island): number => offsets[island.ite
  * @returns islands in item order
  */
 export function placeIslands(buffer: CodeBuffer, offsets: Int32Array): Island[] {
-  const { count, stubs } = buffer;
+  const { count, stubs, frameStart } = buffer;
   const islands: Island[] = [];
   // The next place behind the flow's end, searched forwards only once.
   let natural = 0;
@@ -42,10 +42,13 @@ export function placeIslands(buffer: CodeBuffer, offsets: Int32Array): Island[] 
       continue;
     }
     if (natural <= item) natural = item + 1;
-    while (natural < count && !buffer.endsFlow(natural - 1)) natural++;
-    const naturalFits = offsets[natural]! <= end && (natural < count || buffer.endsFlow(count - 1));
+    // A trap's address tells whether there is a frame.
+    const until = item < frameStart ? frameStart : count;
+    while (natural < until && !buffer.endsFlow(natural - 1)) natural++;
+    const naturalFits = offsets[natural]! <= end && (natural < until || buffer.endsFlow(until - 1));
     // One behind us, if nothing free lies ahead.
-    if (!naturalFits && last !== null && last.item <= item && room(offsets, last) + MARGIN >= from + info.minimum) {
+    const isBehind = last !== null && last.item <= item && (last.item > frameStart || item < frameStart);
+    if (!naturalFits && last !== null && isBehind && room(offsets, last) + MARGIN >= from + info.minimum) {
       const grown = room(offsets, last) + bytes;
       if (grown - MARGIN >= from + info.minimum) {
         add(last, s, bytes);
@@ -54,7 +57,7 @@ export function placeIslands(buffer: CodeBuffer, offsets: Int32Array): Island[] 
     }
     last = naturalFits
       ? { item: natural, jumpOver: false, stubs: [s], bytes }
-      : { item: coldestItem(buffer, offsets, item, end), jumpOver: true, stubs: [s], bytes };
+      : { item: coldestItem(buffer, offsets, item, end, until), jumpOver: true, stubs: [s], bytes };
     islands.push(last);
   }
   // A check of short reach may have got an island before that of an earlier one of long reach.
@@ -73,11 +76,11 @@ function add(island: Island, stub: number, bytes: number): void {
 const splitsLoop = (buffer: CodeBuffer, item: number): boolean =>
   buffer.loopEnds.has(item) || buffer.kind[item - 1] === ItemKind.Loop;
 
-/** The least executed, then latest, place after `item` whose offset is at most `end`. */
-function coldestItem(buffer: CodeBuffer, offsets: Int32Array, item: number, end: number): number {
+/** The least executed, then latest, place after `item`, not behind `until`, whose offset is at most `end`. */
+function coldestItem(buffer: CodeBuffer, offsets: Int32Array, item: number, end: number, until: number): number {
   let best = item + 1;
   while (splitsLoop(buffer, best)) best++;
-  for (let i = best; i < buffer.count && offsets[i]! <= end; i++) {
+  for (let i = best; i < buffer.count && i <= until && offsets[i]! <= end; i++) {
     if (splitsLoop(buffer, i)) continue;
     const at = Math.min(buffer.weight[i]!, buffer.weight[i - 1]!);
     if (at <= Math.min(buffer.weight[best]!, buffer.weight[best - 1]!)) best = i;

@@ -20,6 +20,10 @@ export const enum Pseudo {
   Call,
   /** Register to register copy within a class: [def, use]. */
   Move,
+  /** The same, but no reason to give both one register. */
+  Copy,
+  /** [two scratch defs]: prologue, if no block from the entry to here needs a frame; else nothing (shrink-wrap.ts). */
+  MakeFrame,
   /** Unconditional jump to successor 0. */
   Jump,
   /** [target]: jump to an address loaded from the block's jump table, which has one entry for each successor. */
@@ -113,6 +117,8 @@ export class MachFunction {
   /** Token by vreg, -1 when the value cannot be recomputed. */
   readonly rematOf: number[] = [];
   readonly remats: RematValue[] = [];
+  /** The block with MakeFrame, if there is one. */
+  frameBlock: MachBlock | null = null;
   /** Symbols called directly. */
   readonly callees = new Set<string>();
   hasIndirectCalls = false;

@@ -13,6 +13,8 @@ const PSEUDO_NAMES: Readonly<Record<number, string>> = {
   [Pseudo.TailCallReg]: 'TAIL_CALL_REG',
   [Pseudo.Call]: 'CALL',
   [Pseudo.Move]: 'MOVE',
+  [Pseudo.Copy]: 'COPY',
+  [Pseudo.MakeFrame]: 'MAKE_FRAME',
   [Pseudo.Jump]: 'JUMP',
   [Pseudo.BrTable]: 'BR_TABLE',
   [Pseudo.TableAddress]: 'TABLE_ADDRESS',

@@ -19,7 +19,7 @@ describe('abi header', () => {
 describe('layouts', () => {
   it('lay fields out as a C compiler for a 32-bit target does', () => {
     expect(WASM_MEMORY.size).toBe(24);
-    expect(WASM_FUNC_INFO.offset).toEqual({ start: 0, func_index: 4, frame_words: 8, return_slot: 10 });
+    expect(WASM_FUNC_INFO.offset).toEqual({ start: 0, func_index: 4, frame_words: 8, frame_start: 10 });
     expect(WASM_FUNC_INFO.size).toBe(12);
     expect(WASM_SITE.size).toBe(8);
     expect(RT_MAILBOX.offset.results - RT_MAILBOX.offset.result_count).toBe(4);

@@ -103,12 +103,15 @@ export const WASM_FUNC_INFO = layout('wasm_func_info', 'What a backtrace needs o
     c: 'uint16_t',
     doc: 'words the prologue subtracts from SP; a StackOverflow trap comes after that, with the return address in a0',
   },
-  return_slot: {
-    kind: 'i16',
-    c: 'int16_t',
-    doc: 'word index from SP of the saved return address, -1: it stays in a0 (leaf)',
+  frame_start: {
+    kind: 'u16',
+    c: 'uint16_t',
+    doc: 'code bytes before the prologue, without a frame; from there on the return address is at SP. WASM_FRAME_START_LEAF: it stays in a0',
   },
 });
+
+/** `frame_start` of a function that calls nothing; its frame is there from its first instruction on. */
+export const FRAME_START_LEAF = 0xffff;
 
 export const WASM_SITE = layout('wasm_site', 'A place in code that can trap, or a return address.', {
   pc: u32('of the trapping instruction; for SITE_CALL the return address'),

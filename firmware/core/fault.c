@@ -82,12 +82,13 @@ int rt_step_out(struct rt_walk *walk)
     const struct wasm_module *module = rt_find_module(walk->pc - walk->inner);
     if (module == 0) return 0;
     const struct wasm_func_info *function = find_function(module, walk->pc - walk->inner);
-    if (walk->saved && function->return_slot >= 0) {
-        uint32_t slot = walk->sp + 4 * (uint32_t)function->return_slot;
-        if ((slot & 3) != 0 || slot < walk->stack_bottom || slot >= walk->stack_top) return 0;
-        walk->return_address = *(const uint32_t *)slot;
+    int is_leaf = function->frame_start == WASM_FRAME_START_LEAF;
+    int has_frame = is_leaf || walk->pc - walk->inner - function->start >= function->frame_start;
+    if (walk->saved && has_frame && !is_leaf) {
+        if ((walk->sp & 3) != 0 || walk->sp < walk->stack_bottom || walk->sp >= walk->stack_top) return 0;
+        walk->return_address = *(const uint32_t *)walk->sp;
     } else if (walk->inner != 0) return 0; /* a function that made a call must have saved its return address */
-    walk->sp += 4 * (uint32_t)function->frame_words;
+    if (has_frame) walk->sp += 4 * (uint32_t)function->frame_words;
     walk->pc = walk->return_address;
     walk->inner = 1;
     walk->saved = 1;

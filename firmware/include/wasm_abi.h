@@ -7,6 +7,7 @@
 #define WASM_SITE_CALL 31
 #define WASM_SITE_CODE_SHIFT 27
 #define WASM_SITE_OFFSET_MASK 0x7ffffff
+#define WASM_FRAME_START_LEAF 0xffff
 #define WASM_BACKTRACE_FRAMES 32
 #define WASM_MAILBOX_WORDS 64
 /* clang-format off */
@@ -232,7 +233,7 @@ struct wasm_func_info {
   uint32_t start; /* address of the first instruction */
   uint32_t func_index; /* function index of the module, imports included; 0xffffffff for $init and thunks */
   uint16_t frame_words; /* words the prologue subtracts from SP; a StackOverflow trap comes after that, with the return address in a0 */
-  int16_t return_slot; /* word index from SP of the saved return address, -1: it stays in a0 (leaf) */
+  uint16_t frame_start; /* code bytes before the prologue, without a frame; from there on the return address is at SP. WASM_FRAME_START_LEAF: it stays in a0 */
 };
 
 /* A place in code that can trap, or a return address. */
@@ -492,7 +493,7 @@ _Static_assert(sizeof(struct wasm_export) == 12, "sizeof wasm_export");
 _Static_assert(offsetof(struct wasm_func_info, start) == 0, "wasm_func_info.start");
 _Static_assert(offsetof(struct wasm_func_info, func_index) == 4, "wasm_func_info.func_index");
 _Static_assert(offsetof(struct wasm_func_info, frame_words) == 8, "wasm_func_info.frame_words");
-_Static_assert(offsetof(struct wasm_func_info, return_slot) == 10, "wasm_func_info.return_slot");
+_Static_assert(offsetof(struct wasm_func_info, frame_start) == 10, "wasm_func_info.frame_start");
 _Static_assert(sizeof(struct wasm_func_info) == 12, "sizeof wasm_func_info");
 
 _Static_assert(offsetof(struct wasm_site, pc) == 0, "wasm_site.pc");

@@ -74,7 +74,7 @@ class FaultRunner {
       if (trap === TrapCode.UninitializedElement && row.access?.kind === 'load')
         this.signatureLoads.add(code.addresses[i]! >>> 0);
       const stores = opcode === Op.S32I || opcode === Op.S32I_N;
-      if (stores && operands[0] === 0 && i < 24) last = i;
+      if (stores && operands[0] === 0) last = i;
     });
     if (last >= 0) this.savedAt.set(code.addresses[last + 1]! >>> 0, func);
   }

@@ -8,6 +8,7 @@ import { compileFunction } from '../../backend-xtensa/compile-function.js';
 import { select } from '../../backend-xtensa/lower/select.js';
 import { makeHardwareLoops } from '../../backend-xtensa/mach/hardware-loops.js';
 import { layOut } from '../../backend-xtensa/mach/layout.js';
+import { shrinkWrap } from '../../backend-xtensa/mach/shrink-wrap.js';
 import { formatMach } from '../../backend-xtensa/mach/print.js';
 import { formatFunction } from '../../backend-xtensa/print-function.js';
 import { checkAllocation } from '../../backend-xtensa/regalloc/checker.js';
@@ -28,6 +29,7 @@ function blessed(text: string): string {
     callees: new Map(),
     checkReturns: input.includes('; cfi: full'),
     hardwareLoops: true,
+    shrinkWrap: true,
     inspectAllocation: checkAllocation,
   };
   const facts = { signature: null, bodyOffset: 0, ownCheck: true };
@@ -36,6 +38,7 @@ function blessed(text: string): string {
     expect(verifyFunc(func, { module, machine: true }).map(({ message }) => message)).toEqual([]);
     const mach = select(func, context);
     makeHardwareLoops(mach, new Set());
+    shrinkWrap(mach);
     layOut(mach);
     out.push(formatMach(mach), '--', formatFunction(compileFunction(func, context, facts)), '');
   }

@@ -8,10 +8,10 @@
     .word \label, \code << WASM_SITE_CODE_SHIFT | \offset
     .previous
     .endm
-    .macro function_info name index words slot
+    .macro function_info name index words start
     .section .rodata.funcs, "a", @progbits
     .word test.\name, \index
-    .short \words, \slot
+    .short \words, \start
     .previous
     .endm
 
@@ -25,12 +25,12 @@ funcs:
 /* All code in one section, so that funcs and sites are sorted as they stand here. */
     .section .text.test, "ax", @progbits
     .literal_position
-    .macro function name index words slot
+    .macro function name index words start
     .balign 4
     .global test.\name
     .type test.\name, @function
 test.\name :
-    function_info \name, \index, \words, \slot
+    function_info \name, \index, \words, \start
     .endm
 
     function add, 0, 0, -1
@@ -196,6 +196,7 @@ module:
     .word sites, (sites_end - sites) / 8
     .word names, stack_limit
     .word memories, 1
+    .word 0, 0
 memories:
     .word test.memory
 exports:
