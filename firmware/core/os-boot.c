@@ -70,5 +70,6 @@ const struct ts_kernel_hooks ts_kernel_hooks = {
     .exception = ts_exception,
     .serve_mailbox = serve_mailbox,
     .exit = leave,
+    .window = rt_window_translate,
     .host_request = ts_host_request,
 };

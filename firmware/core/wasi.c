@@ -30,9 +30,14 @@ __attribute__((weak)) const struct rt_strings rt_wasi_environment = {0, 0, 0};
 /** The module that called the current host function; its memory 0 is what pointers mean. */
 #define CALLER() rt_find_module((uint32_t)__builtin_return_address(0))
 
-/** Native address of [at, at + n) in the module's memory 0, or null if that is not all inside. */
-static void *span(const struct wasm_module *module, uint32_t at, uint32_t n)
+#define READ TS_GRANT_RIGHT_READ
+#define WRITE TS_GRANT_RIGHT_WRITE
+
+/** Native address of [at, at + n) in the module's memory 0 or in a window granted to it with the rights, or null if that is
+ * not all inside. */
+static void *span(const struct wasm_module *module, uint32_t at, uint32_t n, uint32_t rights)
 {
+    if (at >= TS_WINDOW_BASE && &ts_boot_table != 0) return ts_boot_table.kernel->window(at, n, rights);
     if (module == 0 || module->memory_count == 0) return 0;
     const struct wasm_memory *memory = module->memories[0];
     if (n > memory->bytes || at > memory->bytes - n) return 0;
@@ -63,13 +68,13 @@ uint32_t wasi_fd_write(uint32_t fd, uint32_t vectors, uint32_t count, uint32_t w
 {
     const struct wasm_module *caller = CALLER();
     if (fd != STDOUT && fd != STDERR) return BADF;
-    void *result = span(caller, written, 4);
-    const uint8_t *vector = count >> 29 != 0 ? 0 : span(caller, vectors, count * 8);
+    void *result = span(caller, written, 4, WRITE);
+    const uint8_t *vector = count >> 29 != 0 ? 0 : span(caller, vectors, count * 8, READ);
     if (result == 0 || vector == 0) return FAULT;
     uint32_t total = 0;
     for (; count != 0; count--, vector += 8) {
         uint32_t n = load32(vector + 4);
-        const void *bytes = span(caller, load32(vector), n);
+        const void *bytes = span(caller, load32(vector), n, READ);
         if (bytes == 0) return FAULT;
         rt_console_write(bytes, n);
         total += n;
@@ -86,13 +91,13 @@ uint32_t wasi_fd_read(uint32_t fd, uint32_t vectors, uint32_t count, uint32_t re
 {
     const struct wasm_module *caller = CALLER();
     if (fd != STDIN) return BADF;
-    void *result = span(caller, read, 4);
-    const uint8_t *vector = count >> 29 != 0 ? 0 : span(caller, vectors, count * 8);
+    void *result = span(caller, read, 4, WRITE);
+    const uint8_t *vector = count >> 29 != 0 ? 0 : span(caller, vectors, count * 8, READ);
     if (result == 0 || vector == 0) return FAULT;
     uint32_t total = 0;
     for (; count != 0 && !input_ended; count--, vector += 8) {
         uint32_t n = load32(vector + 4);
-        uint8_t *bytes = span(caller, load32(vector), n);
+        uint8_t *bytes = span(caller, load32(vector), n, WRITE);
         if (bytes == 0) return FAULT;
         for (; n != 0; n--) {
             /* Wait for the first byte only. */
@@ -134,7 +139,7 @@ uint32_t wasi_fd_fdstat_get(uint32_t fd, uint32_t result) WASI(fd_fdstat_get);
 uint32_t wasi_fd_fdstat_get(uint32_t fd, uint32_t result)
 {
     if (fd >= DESCRIPTORS) return BADF;
-    uint8_t *stat = span(CALLER(), result, 24);
+    uint8_t *stat = span(CALLER(), result, 24, WRITE);
     if (stat == 0) return FAULT;
     memset(stat, 0, 24);
     stat[0] = CHARACTER_DEVICE;
@@ -146,7 +151,7 @@ uint32_t wasi_fd_filestat_get(uint32_t fd, uint32_t result) WASI(fd_filestat_get
 uint32_t wasi_fd_filestat_get(uint32_t fd, uint32_t result)
 {
     if (fd >= DESCRIPTORS) return BADF;
-    uint8_t *stat = span(CALLER(), result, 64);
+    uint8_t *stat = span(CALLER(), result, 64, WRITE);
     if (stat == 0) return FAULT;
     memset(stat, 0, 64);
     stat[16] = CHARACTER_DEVICE;
@@ -176,7 +181,7 @@ uint32_t wasi_clock_res_get(uint32_t clock, uint32_t result) WASI(clock_res_get)
 uint32_t wasi_clock_res_get(uint32_t clock, uint32_t result)
 {
     if (clock >= CLOCKS) return INVAL;
-    void *to = span(CALLER(), result, 8);
+    void *to = span(CALLER(), result, 8, WRITE);
     if (to == 0) return FAULT;
     store64(to, 1000);
     return SUCCESS;
@@ -189,7 +194,7 @@ uint32_t wasi_clock_time_get(uint32_t clock, uint32_t precision_low, uint32_t pr
 {
     (void)precision_low, (void)precision_high;
     if (clock >= CLOCKS) return INVAL;
-    void *to = span(CALLER(), result, 8);
+    void *to = span(CALLER(), result, 8, WRITE);
     if (to == 0) return FAULT;
     store64(to, nanoseconds());
     return SUCCESS;
@@ -198,7 +203,7 @@ uint32_t wasi_clock_time_get(uint32_t clock, uint32_t precision_low, uint32_t pr
 uint32_t wasi_random_get(uint32_t at, uint32_t n) WASI(random_get);
 uint32_t wasi_random_get(uint32_t at, uint32_t n)
 {
-    uint8_t *bytes = span(CALLER(), at, n);
+    uint8_t *bytes = span(CALLER(), at, n, WRITE);
     if (bytes == 0) return FAULT;
     uint32_t word = 0;
     for (uint32_t i = 0; i < n; i++) {
@@ -234,7 +239,7 @@ static struct rt_strings arguments(const struct wasm_module *caller)
 
 static uint32_t get_sizes(const struct wasm_module *caller, struct rt_strings strings, uint32_t count, uint32_t bytes)
 {
-    void *count_to = span(caller, count, 4), *bytes_to = span(caller, bytes, 4);
+    void *count_to = span(caller, count, 4, WRITE), *bytes_to = span(caller, bytes, 4, WRITE);
     if (count_to == 0 || bytes_to == 0) return FAULT;
     store32(count_to, strings.count);
     store32(bytes_to, strings.bytes);
@@ -243,8 +248,8 @@ static uint32_t get_sizes(const struct wasm_module *caller, struct rt_strings st
 
 static uint32_t get_strings(const struct wasm_module *caller, struct rt_strings strings, uint32_t pointers, uint32_t text)
 {
-    uint8_t *pointers_to = span(caller, pointers, strings.count * 4);
-    char *text_to = span(caller, text, strings.bytes);
+    uint8_t *pointers_to = span(caller, pointers, strings.count * 4, WRITE);
+    char *text_to = span(caller, text, strings.bytes, WRITE);
     if (pointers_to == 0 || text_to == 0) return FAULT;
     for (uint32_t i = 0, at = 0; i < strings.count; i++, pointers_to += 4) {
         store32(pointers_to, text + at);
@@ -317,9 +322,9 @@ uint32_t wasi_poll_oneoff(uint32_t in, uint32_t out, uint32_t count, uint32_t re
 {
     const struct wasm_module *caller = CALLER();
     if (count == 0) return INVAL;
-    const uint8_t *subscriptions = count >> 26 != 0 ? 0 : span(caller, in, count * SUBSCRIPTION_BYTES);
-    uint8_t *events = count >> 26 != 0 ? 0 : span(caller, out, count * EVENT_BYTES);
-    void *result_to = span(caller, result, 4);
+    const uint8_t *subscriptions = count >> 26 != 0 ? 0 : span(caller, in, count * SUBSCRIPTION_BYTES, READ);
+    uint8_t *events = count >> 26 != 0 ? 0 : span(caller, out, count * EVENT_BYTES, WRITE);
+    void *result_to = span(caller, result, 4, WRITE);
     if (subscriptions == 0 || events == 0 || result_to == 0) return FAULT;
     uint64_t begin = nanoseconds();
     uint32_t happened = 0;

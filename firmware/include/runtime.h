@@ -73,6 +73,8 @@ struct ts_kernel_hooks {
     void (*exception)(struct exception_frame *frame);
     void (*serve_mailbox)(void);
     void (*exit)(uint32_t code) __attribute__((noreturn));
+    /* rt_window_translate, by a pointer so that images without the kernel have no grant table. */
+    void *(*window)(uint32_t address, uint32_t length, uint32_t rights);
     /* For hosts, through the mailbox: a request as "sys", with native pointers; mailbox word 6 is the capacity. */
     uint32_t (*host_request)(uint32_t method, const char *uri, uint32_t uri_bytes, const void *payload, uint32_t bytes, void *response);
 };
@@ -80,6 +82,8 @@ extern const struct ts_boot_table ts_boot_table __attribute__((weak));
 
 /** rt-stubs: 64-bit division. */
 uint64_t rt_i64_div_u(uint64_t a, uint64_t b);
+/** rt-stubs: native address of bytes in a window of the module that runs, null if it has none with these rights. */
+void *rt_window_translate(uint32_t address, uint32_t length, uint32_t rights);
 
 /* Console */
 void rt_console_write(const void *text, uint32_t n);
