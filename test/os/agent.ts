@@ -30,6 +30,8 @@ export const Op = {
   Spin: 16,
   Trap: 17,
   Unobserve: 18,
+  /** WASI's random_get of `b` bytes to `a`; gives the errno. */
+  Random: 19,
 } as const;
 
 export const payload = (...words: number[]): Buffer => {
@@ -114,6 +116,7 @@ export function agent(
     [Op.Spin, `(local.set $y ${arg(1)}) (loop $l (br_if $l (local.tee $y (i32.sub (local.get $y) (i32.const 1)))))`],
     [Op.Trap, 'unreachable'],
     [Op.Unobserve, `(local.set $x (call $unobserve ${arg(1)}))`],
+    [Op.Random, `(local.set $x (call $random_get ${arg(1)} ${arg(2)}))`],
   ];
   const bytes = { type: 'bytes' as const, max: 128 };
   const word32 = { type: 'bytes' as const, max: 4 };
@@ -140,7 +143,8 @@ export function agent(
       ...others.map((other) => ({ name: `all_${other}`, path: `/${other}/*`, methods: ['PUT' as const] })),
       ...(entry.requires ?? []),
     ],
-    wat: `${IMPORTS} (memory (export "memory") 1 8)
+    wat: `${IMPORTS} (import "wasi_snapshot_preview1" "random_get" (func $random_get (param i32 i32) (result i32)))
+      (memory (export "memory") 1 8)
       (global $value (mut i32) (i32.const 0))
       (data (i32.const ${DATA}) "${Array.from({ length: 256 }, (_, i) => `\\${i.toString(16).padStart(2, '0')}`).join('')}")
       (data (i32.const ${NAMES}) "${others.map((other) => other.padEnd(name.length)).join('')}${name}")

@@ -164,6 +164,24 @@ describe('grants', () => {
     expect(tell('b', Op.Forward, 0, Op.Revoke, other)).toBe(1);
     expect(device.console).toBe('');
   });
+  it('are memory for WASI too, with the same bounds and rights', () => {
+    const bytes = (): number[] => [0, 4, 8, 12, 16].map((at) => tell('a', Op.Load32, DATA + at));
+    const before = bytes();
+    const window = grantToB(DATA, 16, READ | WRITE);
+    expect(tell('b', Op.Random, window, 16)).toBe(0);
+    const after = bytes();
+    expect(after.slice(0, 4)).not.toEqual(before.slice(0, 4));
+    expect(after[4]).toBe(before[4]);
+    const FAULT = 21;
+    for (const [at, n] of [
+      [window + 1, 16],
+      [window, 17],
+      [window - 1, 1],
+      [grantToB(DATA, 16, READ), 16],
+    ] as const)
+      expect(tell('b', Op.Random, at, n)).toBe(FAULT);
+    expect(bytes()).toEqual(after);
+  });
   it('are not to be had for oneself, for drivers, of nothing or without rights', () => {
     expect(grantToB(DATA, 16, 0)).toBe(0);
     expect(grantToB(DATA, 0, READ)).toBe(-5);
