@@ -2,7 +2,7 @@
 // Takes packages, gives answers. Knows no package format.
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 import { decode } from 'cborg';
-import { ESP32, IMAGE_FLASH_OFFSET } from '../../compiler/abi/boards.js';
+import { ESP32 } from '../../compiler/abi/boards.js';
 import { LinkerSymbol, RuntimeSymbol } from '../../compiler/abi/linker-symbols.js';
 import { RT_MAILBOX } from '../../compiler/abi/layout.js';
 import { loadRuntimeObjects } from '../../linker/runtime-objects.js';
@@ -59,6 +59,7 @@ export async function buildSlots(version = '1.0.0'): Promise<BuiltSlots> {
   const manifest = loadManifest(Buffer.from(JSON.stringify(file)), 'things.json');
   const built = buildThings(manifest, new Map([['steady', { bytes, file: 'steady.wasm' }]]), {
     board: ESP32,
+    compile: {},
     publicKey: rawPublicKey(createPublicKey(SIGNER)),
     runtime: loadRuntimeObjects(process.env['TEST_RUNTIME']),
   });
