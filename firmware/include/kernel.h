@@ -211,6 +211,8 @@ uint32_t ts_module_remove(uint32_t index);
 /** At the end of the boot, when all modules of the image have started: the module manager starts those in slots. Weak
  * and empty. Runs on the base chain. */
 void ts_manager_boot(void);
+/** Called, masked, whenever a module has started, faulted or come to its stop; null: nobody wants to know. */
+extern void (*ts_state_observer)(void);
 /** Index of the module of that name, or -1. */
 int32_t ts_module_find(const char *name, uint32_t bytes);
 

@@ -1,4 +1,4 @@
-/* 64-bit shifts and multiplication, 32-bit division: the names that GCC calls for C code. Take and give values in the
+/* 64-bit shifts, multiplication and unsigned division, 32-bit division: the names that GCC calls for C code. Take and give values in the
  * CALL0 registers; know nothing else. */
 #include "lx6-insns.h"
 #include "function.h"
@@ -49,6 +49,14 @@
     add.n a3, a3, a5
     ret.n
     end_function __muldi3
+
+    function __udivdi3
+    j rt_i64_div_u
+    end_function __udivdi3
+
+    function __umoddi3
+    j rt_i64_rem_u
+    end_function __umoddi3
 
     function __udivsi3
     quou a2, a2, a3
