@@ -1,5 +1,5 @@
-/* 64-bit shifts, multiplication and unsigned division, 32-bit division: the names that GCC calls for C code. Take and give values in the
- * CALL0 registers; know nothing else. */
+/* 64-bit shifts, multiplication and unsigned division, 32-bit division: the names that GCC calls for C code. Take and give
+ * values in the CALL0 registers; know nothing else. */
 #include "lx6-insns.h"
 #include "function.h"
 
