@@ -77,7 +77,7 @@ const CODES = 32;
 export class CheckLog {
   private readonly entries = new Map<number, Entry>();
 
-  /** Enters the checks of `func` that are not known yet. */
+  /** Enters the checks of `func`. */
   collect(func: Func): void {
     for (const { insts } of func.blocks) {
       for (const { op, loc, imm } of insts) {

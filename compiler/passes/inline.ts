@@ -1,5 +1,5 @@
 // Decides which direct calls become copies of the callee's body, and drops functions that nobody can reach any more. Takes
-// a module of cleaned-up bodies before lowering; works from callees to callers. Copies nothing itself (inline-body.ts).
+// a module as it was translated; works from callees to callers. Copies nothing itself (inline-body.ts).
 import { callGraph, directCallees, reachableFunctions } from '../analysis/call-graph.js';
 import { markBlocks } from '../analysis/loops.js';
 import type { Block, Func, Inst } from '../ir/function.js';
@@ -22,9 +22,9 @@ export interface InlineBudget {
   readonly growth: number;
 }
 
-export const FAST: InlineBudget = { small: 12, inLoop: 30, once: 200, caller: 2500, growth: 0.1 };
-/** Only what makes the module smaller. */
-export const SMALL: InlineBudget = { small: 5, inLoop: 5, once: 60, caller: 1500, growth: 0 };
+export const FAST: InlineBudget = { small: 12, inLoop: 40, once: 400, caller: 2500, growth: 0.1 };
+/** Only what makes the module smaller: a body in its only place needs no call, no prologue and no second copy of literals. */
+export const SMALL: InlineBudget = { small: 5, inLoop: 5, once: 1000, caller: 5000, growth: 0 };
 
 export interface InlineCounts {
   calls: number;
@@ -59,8 +59,8 @@ export function weightOf(func: Func): number {
 }
 
 /**
- * Inlines within `module`; `cleanUp` runs on every function that took a body in, before its own callers look at it. Functions
- * that can call themselves are never copied, so that endless recursion still meets its stack check.
+ * Inlines within `module`; `cleanUp` runs once on every function, after it took bodies in and before its own callers look at
+ * it. Functions that can call themselves are never copied, so that endless recursion still meets its stack check.
  */
 export function inlineCalls(module: IrModule, budget: InlineBudget, cleanUp: (func: Func) => void): InlineCounts {
   const counts: InlineCounts = { calls: 0, dropped: dropUnreachable(module) };
@@ -106,13 +106,9 @@ class Inliner {
     let total = 0;
     for (const func of this.graph.order) {
       // What instantiation runs runs once.
-      if (func.index === module.initIndex) continue;
-      const calls = this.inlineInto(func);
-      if (calls > 0) {
-        total += calls;
-        this.cleanUp(func);
-        weights[func.index] = weightOf(func);
-      }
+      if (func.index !== module.initIndex) total += this.inlineInto(func);
+      this.cleanUp(func);
+      weights[func.index] = weightOf(func);
       const light = weights[func.index]! <= Math.max(budget.once, budget.inLoop);
       if (light && this.graph.recursive[func.index] === 0 && returns(func)) candidates[func.index] = func;
     }

@@ -73,7 +73,7 @@ interface Pass {
 interface ModulePass {
   readonly name: string;
   readonly levels: string;
-  /** `cleanUp` runs the passes for functions that it has changed. */
+  /** `cleanUp` runs the passes that come before on one function; the pass has to call it for each. */
   readonly runModule: (context: PassContext, cleanUp: (func: Func) => void) => void;
 }
 
@@ -124,7 +124,7 @@ function cleanup(suffix: string, words: boolean): Pass[] {
   ];
 }
 
-/** On each function, before functions are looked at together. */
+/** On each function, before its callers may take it in. */
 const EARLY: readonly Pass[] = [
   {
     name: 'constant-globals',
@@ -149,9 +149,6 @@ const INLINE: ModulePass = {
     count(stats, 'inline.dropped', c.dropped);
   },
 };
-
-/** On functions that took in others. */
-const INLINED: readonly Pass[] = cleanup('-inlined', false);
 
 /** On each function, down to machine ops. */
 const LATE: readonly Pass[] = [
@@ -188,7 +185,7 @@ const LATE: readonly Pass[] = [
 ];
 
 /** All passes in the order in which they run. */
-export const PASSES: readonly (Pass | ModulePass)[] = [...EARLY, INLINE, ...INLINED, ...LATE];
+export const PASSES: readonly (Pass | ModulePass)[] = [...EARLY, INLINE, ...LATE];
 
 /**
  * Runs all passes of the level on `module`, leaving only machine ops (machine-ops.ts) and, from -O2 on and at -Os, only
@@ -197,16 +194,12 @@ export const PASSES: readonly (Pass | ModulePass)[] = [...EARLY, INLINE, ...INLI
 export function lowerModule(module: IrModule, options: PassOptions): PassStats {
   if (options.windows === true) allowWindows(module);
   const context = passContext(module, options);
-  for (const func of module.bodies) {
+  const cleanUp = (func: Func): void => {
     if (options.onChecks !== undefined) collectChecks(func);
     runPasses(EARLY, func, context);
-  }
-  if (isOn(INLINE, options)) {
-    INLINE.runModule(context, (func) => {
-      if (func.checks !== null) collectChecks(func);
-      runPasses(INLINED, func, context);
-    });
-  }
+  };
+  if (isOn(INLINE, options)) INLINE.runModule(context, cleanUp);
+  else module.bodies.forEach(cleanUp);
   for (const func of module.bodies) {
     runPasses(LATE, func, context);
     if (func.checks !== null) options.onChecks?.(func, func.checks.explain(func));
@@ -216,9 +209,9 @@ export function lowerModule(module: IrModule, options: PassOptions): PassStats {
   return context.stats;
 }
 
-/** Enters the function's checks into its log: those it was translated with, later those of what it took in. */
+/** Enters the function's checks into a log, those of what it took in too. */
 function collectChecks(func: Func): void {
-  func.checks ??= new CheckLog();
+  func.checks = new CheckLog();
   func.checks.collect(func);
 }
 
