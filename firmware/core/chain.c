@@ -97,7 +97,7 @@ static void plan_restart(struct ts_module *module, uint64_t now)
 void ts_fault(struct ts_module *module, uint32_t reason)
 {
     if (module->state == TS_STATE_STOPPING) {
-        if (module->depth == 0) module->state = TS_STATE_STOPPED;
+        if (module->depth == 0) ts_stopped(module);
         if (ts_state_observer != 0) ts_state_observer();
         return;
     }

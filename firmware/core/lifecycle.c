@@ -127,14 +127,26 @@ void ts_module_silence(struct ts_module *module)
     module->timers_due = 0;
 }
 
-uint32_t ts_module_stop(uint32_t index)
+void ts_stopped(struct ts_module *module)
+{
+    module->state = TS_STATE_STOPPED;
+    if (!module->restart_wanted) return;
+    module->restart_wanted = 0;
+    module->state = TS_STATE_STARTING;
+    ts_post(module, TS_EVENT_START);
+}
+
+/** Everything but the grants at once: whoever asks for it may itself be ended at any instruction. */
+static uint32_t stop(uint32_t index, int restart)
 {
     if (index >= TS_MAX_MODULES || ts_modules[index].info == 0) return TS_NOT_FOUND;
     if (ts_modules[index].info->wasm == 0) return TS_FORBIDDEN;
     struct ts_module *module = &ts_modules[index];
     uint32_t ps = ts_lock();
-    module->state = module->depth == 0 ? TS_STATE_STOPPED : TS_STATE_STOPPING;
+    module->restart_wanted = (uint8_t)restart;
+    module->state = TS_STATE_STOPPING;
     ts_module_silence(module);
+    if (module->depth == 0) ts_stopped(module);
     ts_doom(module);
     ts_provider_changed(index, 0);
     ts_subscriptions_drop(index);
@@ -146,12 +158,19 @@ uint32_t ts_module_stop(uint32_t index)
     return 0;
 }
 
+uint32_t ts_module_stop(uint32_t index) { return stop(index, 0); }
+uint32_t ts_module_restart(uint32_t index) { return stop(index, 1); }
+
 uint32_t ts_module_remove(uint32_t index)
 {
     if (index >= TS_MAX_MODULES || ts_modules[index].info == 0) return TS_NOT_FOUND;
     uint32_t ps = ts_lock();
     struct ts_module *module = &ts_modules[index];
     int stopped = module->depth == 0 && (module->state == TS_STATE_STOPPED || module->state == TS_STATE_FAILED);
+    while (stopped && ts_grants_drop_one(index)) {
+        ts_unlock(ps);
+        ps = ts_lock();
+    }
     if (stopped) {
         ts_provider_changed(index, 1);
         ts_kernel.pending[module->level] &= (uint16_t)~(1u << index);
@@ -195,6 +214,7 @@ void ts_start_now(struct ts_module *module)
         ts_unlock(0);
         ts_lock();
     }
+    if (module->state != TS_STATE_STARTING) return; /* stopped meanwhile */
     const struct wasm_module *wasm = info->wasm;
     if (wasm != 0) {
         if (ts_run_event(module, (uint32_t)restore, 0, 0, restore_budget(info)) != STOP_RETURNED) return;

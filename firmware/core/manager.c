@@ -4,8 +4,6 @@
 #include "sys.h"
 
 void (*ts_slots_job)(void);
-/** Bit per module that is to start as soon as it has stopped. */
-static uint32_t restart_wanted;
 
 int ts_query_number(const char *key, uint32_t *value)
 {
@@ -31,12 +29,6 @@ int32_t ts_module_of_request(void)
 
 static void job(void)
 {
-    for (uint32_t i = 0; i < TS_MAX_MODULES; i++) {
-        uint32_t bit = 1u << i;
-        if ((restart_wanted & bit) == 0 || ts_modules[i].state == TS_STATE_STOPPING) continue;
-        restart_wanted &= ~bit;
-        if (ts_modules[i].state == TS_STATE_STOPPED) ts_module_start(i);
-    }
     if (ts_slots_job != 0) ts_slots_job();
 }
 
@@ -109,12 +101,8 @@ uint32_t ts_module_control(uint32_t payload, uint32_t bytes, uint32_t response, 
     uint32_t at = (uint32_t)index, error = 0;
     if (is_word(word, bytes, "start")) error = ts_module_start(at);
     else if (is_word(word, bytes, "stop")) error = ts_module_stop(at);
-    else if (is_word(word, bytes, "restart")) {
-        restart_wanted |= 1u << at;
-        if (ts_modules[at].state != TS_STATE_STOPPED) error = ts_module_stop(at);
-        if (error != 0) restart_wanted &= ~(1u << at);
-        else ts_sys_wake();
-    } else return TS_BAD_REQUEST;
+    else if (is_word(word, bytes, "restart")) error = ts_module_restart(at);
+    else return TS_BAD_REQUEST;
     return error != 0 ? error : TS_CHANGED;
 }
 

@@ -92,6 +92,7 @@ struct ts_module {
     uint8_t events;
     uint8_t timers_on, timers_due; /* bit per timer */
     uint8_t backoff; /* doublings */
+    uint8_t restart_wanted; /* starts again as soon as it has stopped */
     uint16_t restarts; /* since first_restart */
     uint16_t fault_count;
     uint32_t restart_ms; /* after the last fault; 0: none */
@@ -169,7 +170,7 @@ static inline void ts_unlock(uint32_t ps) { __asm__ volatile("wsr %0, ps\n\trsyn
 
 static inline uint32_t ts_result(uint32_t code, uint32_t length) { return code << TS_RESULT_CODE_SHIFT | length; }
 
-/* Native modules. The kernel's own "sys" has a weak info with /.well-known/core alone; the module manager's is strong.
+/* Native modules. "sys" is ts_boot_table.sys: with or without the services of the slots.
  * "dev" is there when somebody defines it. Path patterns, contracts and attributes as in things.json. */
 extern const struct ts_module_info ts_sys_info;
 extern const struct ts_module_info ts_dev_info __attribute__((weak));
@@ -206,6 +207,8 @@ uint32_t ts_module_start(uint32_t index);
 /** Ends its running invocations, drops its timers, subscriptions and grants. TS_STATE_STOPPING until control has come
  * back from its outer invocations, then TS_STATE_STOPPED. */
 uint32_t ts_module_stop(uint32_t index);
+/** Stops it, and starts it as soon as that is done. */
+uint32_t ts_module_restart(uint32_t index);
 /** Forgets a stopped module: its routes are gone for everybody. TS_CONFLICT if it is not stopped. */
 uint32_t ts_module_remove(uint32_t index);
 /** At the end of the boot, when all modules of the image have started: the module manager starts those in slots. Weak

@@ -21,6 +21,8 @@ void ts_exception(struct exception_frame *frame);
 void ts_start_now(struct ts_module *module);
 /** Its events and timers are off, nothing of it starts any more. */
 void ts_module_silence(struct ts_module *module);
+/** No invocation of it is left: it is stopped, or starts again. */
+void ts_stopped(struct ts_module *module);
 /** Ceilings of all modules, after one has come or gone. */
 void ts_ceilings(void);
 

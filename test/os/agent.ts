@@ -53,6 +53,8 @@ const STALE = 3300;
 const COUNTS = 3400;
 
 export interface AgentOptions extends Omit<Partial<ModuleText>, 'name' | 'wat'> {
+  /** Has Op.Grow, and therefore a memory of a whole page. */
+  readonly grows?: boolean;
   /** More of the module's text. */
   readonly more?: string;
   readonly onTimer?: string;
@@ -62,7 +64,7 @@ export interface AgentOptions extends Omit<Partial<ModuleText>, 'name' | 'wat'> 
 export function agent(
   name: string,
   others: readonly string[],
-  { more = '', onTimer = '', ...entry }: AgentOptions = {},
+  { more = '', grows = false, onTimer = '', ...entry }: AgentOptions = {},
 ): ModuleText {
   const arg = (i: number): string => `(i32.load offset=${4 * i} (local.get $p))`;
   const forward = (number: string, from: string, length: string, at: string): string =>
@@ -85,7 +87,7 @@ export function agent(
        ${forward(arg(2), `(i32.const ${SCRATCH})`, '(i32.sub (local.get $n) (i32.const 12))', `(i32.const ${ANSWER})`)}
        (local.set $x (i32.add (local.get $y) (i32.load8_u ${arg(1)})))`,
     ],
-    [Op.Grow, `(local.set $x (memory.grow ${arg(1)}))`],
+    ...(grows ? [[Op.Grow, `(local.set $x (memory.grow ${arg(1)}))`] as [number, string]] : []),
     [Op.LoadStale, `(local.set $x (i32.load8_u (i32.load (i32.const ${STALE}))))`],
     [
       Op.PassOn,
@@ -121,6 +123,7 @@ export function agent(
   const bytes = { type: 'bytes' as const, max: 128 };
   const word32 = { type: 'bytes' as const, max: 4 };
   return {
+    memory: { max: grows ? 65536 : 8192 },
     restart: { policy: 'on-fault', backoff: '1ms' },
     ...entry,
     name,

@@ -212,12 +212,12 @@ describe('discovery', () => {
       },
     ]);
     const list = (query = ''): string => device.get(`/.well-known/core${query}`).payload.toString();
-    expect(list()).toContain('</temperature>;rt="temperature outdoor"');
-    expect(list()).toContain(',</log/{id}>;rt="log"');
+    expect(list('?href=/dev/gpio*')).toBe('</dev/gpio/{pin}>;obs');
+    expect(list('?href=/temperature')).toContain(';rt="temperature outdoor"');
     expect(list('?rt=outdoor')).toMatch(/^<\/temperature>[^,]*$/);
     expect(list('?rt=out*')).toMatch(/^<\/temperature>[^,]*$/);
     expect(list('?rt=out')).toBe('');
     expect(list('?href=/log*')).toMatch(/^<\/log\/\{id\}>[^,]*$/);
-    expect(device.request('GET', '/.well-known/core', '', 10).code).toBe(4.13);
+    expect(device.get('/.well-known/core').code).toBe(4.13);
   });
 });

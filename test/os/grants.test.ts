@@ -20,6 +20,7 @@ describe('grants', () => {
         agent(
           name,
           names.filter((other) => other !== name),
+          { grows: name === 'a' },
         ),
       ),
     );
