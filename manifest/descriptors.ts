@@ -11,6 +11,7 @@ import {
   PayloadKind,
   RestartPolicy,
   ScalarKind,
+  SYS_SYMBOL,
   SYS_WITH_SLOTS_SYMBOL,
   TS_BOOT_TABLE,
   TS_CONTRACT,
@@ -187,7 +188,7 @@ export class DescriptorWriter {
       ),
       public_key: publicKey === null ? NULL : hot.bytes(publicKey),
       journal_flash: slots.length > 0 ? journalFlash(this.board) : 0,
-      sys: slots.length > 0 ? symbolRef(SYS_WITH_SLOTS_SYMBOL) : NULL,
+      sys: symbolRef(slots.length > 0 ? SYS_WITH_SLOTS_SYMBOL : SYS_SYMBOL),
       base_id: symbolRef(LinkerSymbol.BaseId),
     });
     hot.export(BOOT_TABLE_SYMBOL, table, TS_BOOT_TABLE.size);

@@ -195,7 +195,10 @@ export const TS_BOOT_TABLE = layout('ts_boot_table', 'What the image starts with
   slots: ptr('const struct ts_slot *'),
   public_key: ptr('const uint8_t *', '32 bytes, Ed25519, of who may sign packages; null: nothing can be installed'),
   journal_flash: u32('flash offset of two 4 KiB sectors for the slot journal; 0: no slots'),
-  sys: ptr('const struct ts_module_info *', 'ts_sys_slots_info in images with slots: only they contain the installer'),
+  sys: ptr(
+    'const struct ts_module_info *',
+    'ts_sys_info, or ts_sys_slots_info in images with slots: only they contain the installer',
+  ),
   base_id: u32('identity of the addresses that packages are linked against; a package with another one is refused'),
 });
 
@@ -244,5 +247,6 @@ export const PACKAGE_MAGIC = 0x31505354;
 export const BOOT_TABLE_SYMBOL = 'ts_boot_table';
 /** What `ts_boot_table.kernel` must point to. */
 export const KERNEL_HOOKS_SYMBOL = 'ts_kernel_hooks';
-/** What `ts_boot_table.sys` points to in images with slots. */
+/** What `ts_boot_table.sys` points to in images without slots, and with them. */
+export const SYS_SYMBOL = 'ts_sys_info';
 export const SYS_WITH_SLOTS_SYMBOL = 'ts_sys_slots_info';

@@ -1,6 +1,7 @@
-/* GET /.well-known/core: all services of the device in link format (RFC 6690), with the filters href and rt; and the "sys"
- * of images without module manager, which offers that alone. Runs unmasked, as a handler of "sys". */
+/* GET /.well-known/core: all services of the device in link format (RFC 6690), with the filters href and rt. Runs unmasked,
+ * as a handler of "sys". */
 #include "imc.h"
+#include "sys.h"
 
 enum { FILTER_BYTES = 32 };
 
@@ -88,30 +89,5 @@ uint32_t ts_core_handler(uint32_t payload, uint32_t bytes, uint32_t response, ui
     return ts_result(TS_CONTENT, output.bytes);
 }
 
-enum { STACK_BYTES = 1536, MILLISECOND = 40000 };
-static uint8_t stack[STACK_BYTES] __attribute__((aligned(16)));
-
 const struct ts_type ts_link_format = {.kind = TS_PAYLOAD_BYTES, .max_bytes = 1 << TS_WINDOW_OFFSET_BITS};
-const struct ts_contract ts_core_contract = {.response = &ts_link_format, .deadline_cycles = 20 * MILLISECOND};
-
-static const struct ts_service SERVICES[] = {
-    {.path = ".well-known/core",
-     .handler = (uint32_t)ts_core_handler,
-     .contract = &ts_core_contract,
-     .attributes = ";ct=40",
-     .method = TS_GET},
-};
-
-__attribute__((weak)) const struct ts_module_info ts_sys_info = {
-    .os_abi_version = TS_OS_ABI_VERSION,
-    .name = "sys",
-    .version = "1.0.0",
-    .restart = TS_RESTART_ALWAYS,
-    .backoff_ms = 10,
-    .stack_bottom = (uint32_t)stack,
-    .stack_top = (uint32_t)stack + STACK_BYTES,
-    .services = SERVICES,
-    .service_count = 1,
-    .start_deadline_cycles = 100 * MILLISECOND,
-    .event_deadline_cycles = 10000 * MILLISECOND,
-};
+const struct ts_contract ts_core_contract = {.response = &ts_link_format, .deadline_cycles = TS_MILLISECONDS(20)};

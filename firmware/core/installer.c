@@ -270,8 +270,8 @@ static TS_CONTRACT(WRITE, &PIECE, 0, 2000); /* erases up to two sectors of 400 m
 static TS_CONTRACT(COMMIT, 0, 0, 5000);
 static TS_CONTRACT(CHANGE, 0, 0, 1000);
 
-/* Checking a signature takes most of it: 3 KiB, measured in test/os. */
-static uint8_t stack[4096] __attribute__((aligned(16)));
+/* Checking a signature takes most of it: 2.5 KiB, measured in test/os. */
+static uint8_t stack[3072] __attribute__((aligned(16)));
 static const struct ts_service SERVICES[] = {
     TS_MODULE_SERVICES,
     TS_SERVICE("sys/slots", TS_GET, list, ts_contract_cbor, ";ct=60;obs", 1),

@@ -27,7 +27,7 @@ static void boot(void)
     ts_lock();
     ts_grants_init();
     ts_timers_init();
-    take_in(table->sys != 0 ? table->sys : &ts_sys_info);
+    take_in(table->sys);
     if (&ts_dev_info != 0) take_in(&ts_dev_info);
     for (uint32_t i = 0; i < table->count; i++) take_in(table->modules[i]);
     uint32_t enabled = 1u << INTERRUPT_CCOMPARE0 | 1u << INTERRUPT_SOFTWARE | 1u << INTERRUPT_ALARM;

@@ -448,7 +448,7 @@ struct ts_boot_table {
   const struct ts_slot *slots;
   const uint8_t *public_key; /* 32 bytes, Ed25519, of who may sign packages; null: nothing can be installed */
   uint32_t journal_flash; /* flash offset of two 4 KiB sectors for the slot journal; 0: no slots */
-  const struct ts_module_info *sys; /* ts_sys_slots_info in images with slots: only they contain the installer */
+  const struct ts_module_info *sys; /* ts_sys_info, or ts_sys_slots_info in images with slots: only they contain the installer */
   uint32_t base_id; /* identity of the addresses that packages are linked against; a package with another one is refused */
 };
 

@@ -1,7 +1,7 @@
 // For tests of the device OS's host side: an object that stands in for runtime and kernel, and a reader of linked structs.
 import type { Layout } from '../../compiler/abi/layout.js';
 import { RuntimeSymbol } from '../../compiler/abi/linker-symbols.js';
-import { KERNEL_HOOKS_SYMBOL, SYS_WITH_SLOTS_SYMBOL } from '../../compiler/abi/os-layout.js';
+import { KERNEL_HOOKS_SYMBOL, SYS_SYMBOL, SYS_WITH_SLOTS_SYMBOL } from '../../compiler/abi/os-layout.js';
 import type { LinkedImage } from '../../linker/linked.js';
 import type { InputObject } from '../../linker/object.js';
 import { readObject } from '../../linker/read-object.js';
@@ -10,7 +10,7 @@ import { makeObject } from './make-object.js';
 
 const STT_FUNC = 2;
 /** Names that modules and tables need of the runtime. */
-const RUNTIME_NAMES = [RuntimeSymbol.Entry, KERNEL_HOOKS_SYMBOL, SYS_WITH_SLOTS_SYMBOL, ...LINK_INTERFACE];
+const RUNTIME_NAMES = [RuntimeSymbol.Entry, KERNEL_HOOKS_SYMBOL, SYS_SYMBOL, SYS_WITH_SLOTS_SYMBOL, ...LINK_INTERFACE];
 /** A `ret` and padding for each. */
 const RETURNS = RUNTIME_NAMES.flatMap(() => [0x0d, 0xf0, 0, 0]);
 export const STAND_IN_RUNTIME: readonly InputObject[] = [
