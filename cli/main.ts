@@ -15,6 +15,7 @@ import { packageCommand } from './commands/package.js';
 import { runCommand } from './commands/run.js';
 import { simulateCommand } from './commands/simulate.js';
 import { sizeCommand } from './commands/size.js';
+import { stubsCommand } from './commands/stubs.js';
 import { verifyCommand } from './commands/verify.js';
 import { ExitCode, exitCodeOf } from './exit-codes.js';
 import { note, noteDiagnostic, print, printJson } from './io.js';
@@ -34,6 +35,7 @@ const COMMANDS = [
   packageCommand,
   keygenCommand,
   manifestCommand,
+  stubsCommand,
 ] as unknown as Command<object>[];
 
 const EXIT_CODES =
