@@ -187,21 +187,21 @@ function makeFrame(mach: MachFunction, start: MachBlock, framed: ReadonlySet<Mac
   const loc = start.insts[0]!.loc;
   const make = new MachInst(Pseudo.MakeFrame, 0, loc);
   make.operands = [def(mach.newVReg(RegClass.AR)), def(mach.newVReg(RegClass.AR))];
-  const over = livesOverCalls(framed);
-  const copies = new Map<VReg, VReg>();
-  const copied = (vreg: VReg, from: VReg): VReg => {
+  block.insts.push(make);
+  const copied = (vreg: VReg): VReg => {
     const copy = sameKind(mach, vreg);
     const inst = new MachInst(Pseudo.Copy, 0, loc);
-    inst.operands = [def(copy), use(from)];
+    inst.operands = [def(copy), use(vreg)];
     block.insts.push(inst);
     return copy;
   };
-  block.insts.push(make);
-  const args = start.params.map((param, i) => (over.has(param) ? copied(param, block.params[i]!) : block.params[i]!));
-  const defined = definedIn(framed);
-  for (const vreg of over) {
-    if (!defined.has(vreg) && mach.rematOf[vreg]! < 0) copies.set(vreg, copied(vreg, vreg));
-  }
+  const isLong = livesOverCalls(mach, framed);
+  const args = start.params.map((param, i) => (isLong[param] === 1 ? copied(block.params[i]!) : block.params[i]!));
+  const isLocal = definedIn(mach, framed);
+  const copies = new Map<VReg, VReg>();
+  isLong.forEach((flag, vreg) => {
+    if (flag === 1 && isLocal[vreg] === 0 && mach.rematOf[vreg]! < 0) copies.set(vreg, copied(vreg));
+  });
   block.insts.push(new MachInst(Pseudo.Jump, 0, loc));
   block.succs.push({ target: start, args });
   for (const other of mach.blocks) {
@@ -212,12 +212,16 @@ function makeFrame(mach: MachFunction, start: MachBlock, framed: ReadonlySet<Mac
   mach.frameBlock = block;
 }
 
-function definedIn(blocks: ReadonlySet<MachBlock>): Set<VReg> {
-  const defined = new Set<VReg>();
+/** By vreg: 1 if one of the blocks defines it. */
+function definedIn(mach: MachFunction, blocks: ReadonlySet<MachBlock>): Uint8Array {
+  const defined = new Uint8Array(mach.classOf.length);
   for (const { params, insts } of blocks) {
-    for (const param of params) defined.add(param);
-    for (const { operands } of insts)
-      for (const { kind, vreg } of operands) if (kind === OperandKind.Def) defined.add(vreg);
+    for (const param of params) defined[param] = 1;
+    for (const { operands } of insts) {
+      for (let k = 0; k < operands.length; k++) {
+        if (operands[k]!.kind === OperandKind.Def) defined[operands[k]!.vreg] = 1;
+      }
+    }
   }
   return defined;
 }
@@ -234,8 +238,8 @@ function renameUses(block: MachBlock, copies: ReadonlyMap<VReg, VReg>): void {
   for (const { args } of block.succs) args.forEach((arg, i) => (args[i] = copies.get(arg) ?? arg));
 }
 
-/** Values with a use behind some call: those from before the first block, which dominates the others, live at that call. */
-function livesOverCalls(framed: ReadonlySet<MachBlock>): Set<VReg> {
+/** By vreg: 1 if it has a use behind some call. Those from before the first block, which dominates all, live at that call. */
+function livesOverCalls(mach: MachFunction, framed: ReadonlySet<MachBlock>): Uint8Array {
   const behind = new Set<MachBlock>();
   const work: MachBlock[] = [];
   const follow = (block: MachBlock): void => {
@@ -247,14 +251,17 @@ function livesOverCalls(framed: ReadonlySet<MachBlock>): Set<VReg> {
   };
   for (const block of framed) if (block.insts.some(needsFrame)) follow(block);
   for (let block = work.pop(); block !== undefined; block = work.pop()) follow(block);
-  const over = new Set<VReg>();
+  const over = new Uint8Array(mach.classOf.length);
   for (const block of framed) {
     let called = behind.has(block);
     for (const inst of block.insts) {
-      if (called) for (const { kind, vreg } of inst.operands) if (kind === OperandKind.Use) over.add(vreg);
+      const { operands } = inst;
+      for (let k = 0; called && k < operands.length; k++) {
+        if (operands[k]!.kind === OperandKind.Use) over[operands[k]!.vreg] = 1;
+      }
       called ||= needsFrame(inst);
     }
-    if (called) for (const { args } of block.succs) for (const arg of args) over.add(arg);
+    if (called) for (const { args } of block.succs) for (const arg of args) over[arg] = 1;
   }
   return over;
 }
