@@ -82,6 +82,19 @@ describe('timer groups', () => {
     write(machine, TIMG + 0xc, 1);
     expect([read(machine, TIMG + 4), read(machine, TIMG + 8)]).toEqual([0xffffffff - 14, 0]);
   });
+  it('the prescaler runs on when only the alarm is switched', () => {
+    const machine = idle();
+    const config = (1 << 31) | (1 << 30) | (40 << 13);
+    write(machine, TIMG, config);
+    const start = machine.cycles;
+    for (let i = 0; i < 50; i++) {
+      machine.run({ maxCycles: 27 });
+      write(machine, TIMG, config | ((i & 1) << 10));
+    }
+    write(machine, TIMG + 0xc, 1);
+    expect(Math.abs(read(machine, TIMG + 4) - (machine.cycles - start) / 40)).toBeLessThanOrEqual(1);
+  });
+
   it('an alarm raises its source once and reloads', () => {
     const machine = idle();
     write(machine, DPORT + 0x104 + 4 * 14, 3);

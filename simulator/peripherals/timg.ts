@@ -13,6 +13,8 @@ const CONFIG_INCREASE = 1 << 30;
 const CONFIG_AUTORELOAD = 1 << 29;
 const CONFIG_LEVEL_INT = 1 << 11;
 const CONFIG_ALARM_EN = 1 << 10;
+const CONFIG_DIVIDER = 0xffff << 13;
+const COUNTING = CONFIG_EN | CONFIG_INCREASE | CONFIG_DIVIDER;
 
 const WDT_EN = 1 << 31;
 const WDT_FLASHBOOT = 1 << 14;
@@ -68,8 +70,11 @@ class Timer {
 
   configure(value: number): void {
     const now = this.now();
+    const rate = this.config ^ value;
     this.config = value;
-    this.set(now);
+    // The prescaler runs on through changes that are not about counting.
+    if ((rate & COUNTING) === 0) this.schedule();
+    else this.set(now);
   }
 
   schedule(): void {
