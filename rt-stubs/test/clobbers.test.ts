@@ -10,6 +10,8 @@ import { loadRuntimeObjects } from '../../linker/runtime-objects.js';
 
 const SOURCES = new URL('../src/', import.meta.url);
 
+const stem = (file: string): string => file.split('.')[0]!;
+
 const BASES: Readonly<Record<string, number>> = { fr: FR_BASE, br: BR_BASE };
 
 /** Float and boolean registers that the code writes. */
@@ -31,9 +33,9 @@ beforeAll(() => buildRuntime());
 test('float and boolean registers that runtime functions write', () => {
   const found = new Map<string, Set<number>>();
   let functions = 0;
-  const stubs = new Set(readdirSync(SOURCES).map((file) => file.replace(/\.[cS]$/, '.o')));
+  const stubs = new Set(readdirSync(SOURCES).map(stem));
   for (const { name: object, symbols } of loadRuntimeObjects()) {
-    if (!stubs.has(object)) continue;
+    if (!stubs.has(stem(object))) continue;
     for (const { name, type, section, value, size } of symbols) {
       const bytes = section?.bytes;
       if (type !== 'function' || bytes === undefined || bytes === null) continue;
