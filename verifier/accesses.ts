@@ -4,21 +4,10 @@ import { Op } from '../backend-xtensa/isa/table.js';
 import { WASM_MEMORY, WASM_SEGMENT, WASM_TABLE } from '../compiler/abi/layout.js';
 import { FULL, high, low, range, type Arc } from './arc.js';
 import { addValues } from './arithmetic.js';
-import { LEAF_FRAME_BYTES, type MemoryObject } from './image.js';
-import {
-  CONSTANT,
-  ENTRY_RETURN,
-  ENTRY_SP,
-  FRAME_RETURN,
-  Made,
-  NOTHING,
-  READABLE,
-  REGISTERS,
-  SHADOW_RETURN,
-  WRITABLE,
-  constantOrigin,
-  type Value,
-} from './state.js';
+import type { MemoryObject } from './image.js';
+import { LEAF_FRAME_BYTES } from './layout.js';
+import { CONSTANT, Made, NOTHING, READABLE, WRITABLE, constantOrigin, type Value } from './facts.js';
+import { ENTRY_RETURN, ENTRY_SP, FRAME_RETURN, REGISTERS, SHADOW_RETURN } from './state.js';
 import type { Walk } from './walk.js';
 
 const ARC_OF_LOAD: readonly (Arc | undefined)[] = (() => {

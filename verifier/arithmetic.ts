@@ -2,7 +2,7 @@
 // A family of per-instruction rules. Knows no memory and no control flow.
 import { Op } from '../backend-xtensa/isa/table.js';
 import { FULL, and, high, low, negate, or, range, scaleDown, signedLow, signedHigh, sum, type Arc } from './arc.js';
-import { CONSTANT, Made, NOTHING, joinFacts, type Fact, type Value } from './state.js';
+import { CONSTANT, Made, NOTHING, joinFacts, type Fact, type Value } from './facts.js';
 import type { Walk } from './walk.js';
 
 /** Operands in row order; the first is the destination. */

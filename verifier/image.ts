@@ -13,11 +13,11 @@ import {
 } from '../compiler/abi/layout.js';
 import { LIBCALLS } from '../compiler/abi/libcalls.js';
 import { LinkerSymbol, RuntimeSymbol } from '../compiler/abi/linker-symbols.js';
-import { moduleRamSymbol } from '../compiler/abi/symbols.js';
 import { SITE_CALL } from '../compiler/abi/traps.js';
 import { WindowSymbol } from '../compiler/abi/window.js';
 import { DiagnosticError } from '../compiler/diagnostics.js';
 import type { Elf, ElfSegment, ElfSymbol } from './elf.js';
+import { layoutFaults } from './layout.js';
 
 /** `memory` and `table` structs, their contents, globals, segment structs, the argument buffer. */
 export type ObjectKind =
@@ -78,12 +78,6 @@ export type CallTarget =
   | { readonly kind: 'libcall'; readonly symbol: string }
   | { readonly kind: 'host'; readonly symbol: string };
 
-interface Stack {
-  readonly what: string;
-  readonly bottom: number;
-  readonly top: number;
-}
-
 const LIBCALL_SYMBOLS: ReadonlySet<string> = new Set(Object.values(LIBCALLS).map(({ symbol }) => symbol));
 const OBJECT_NAME = /^(.*)\$(memory|table|global|data|elem)(\d+)$/;
 
@@ -108,7 +102,8 @@ export class Image {
   private readonly byName = new Map<string, ElfSymbol>();
   private readonly byAddress = new Map<number, ElfSymbol[]>();
   private readonly byStart = new Map<number, MemoryObject>();
-  private sorted: MemoryObject[] = [];
+  /** In address order. */
+  sorted: readonly MemoryObject[] = [];
   private readonly segments: readonly ElfSegment[];
 
   /** @throws DiagnosticError W701 if the tables of a module cannot be read */
@@ -125,8 +120,8 @@ export class Image {
       if (list === undefined) this.byAddress.set(symbol.value, [symbol]);
       else list.push(symbol);
     }
-    this.shadow = this.byName.get(LinkerSymbol.ShadowDisplacement)?.value ?? null;
-    this.windowFunction = this.byName.get(WindowSymbol.Translate)?.value ?? null;
+    this.shadow = this.symbol(LinkerSymbol.ShadowDisplacement);
+    this.windowFunction = this.symbol(WindowSymbol.Translate);
     this.argumentBuffer = this.byName.get(RuntimeSymbol.ArgumentBuffer)?.value ?? -1;
     if (this.argumentBuffer >= 0)
       this.addObject(
@@ -142,7 +137,7 @@ export class Image {
     for (const symbol of elf.symbols) this.readObject(symbol);
     this.sorted = [...this.objects].sort((a, b) => a.start - b.start);
     this.findPools();
-    this.checkLayout();
+    this.faults.push(...layoutFaults(this, this.segments));
   }
 
   // -- contents
@@ -168,6 +163,11 @@ export class Image {
     const at = address - segment.address;
     const byte = (k: number): number => (at + k < bytes.length ? bytes[at + k]! : 0);
     return (byte(0) | (byte(1) << 8) | (byte(2) << 16) | (byte(3) << 24)) >>> 0;
+  }
+
+  /** The value of a symbol, or null. */
+  symbol(name: string): number | null {
+    return this.byName.get(name)?.value ?? null;
   }
 
   private need(address: number, what: string): number {
@@ -424,74 +424,4 @@ export class Image {
     }
     return words;
   }
-
-  // -- layout
-
-  private checkLayout(): void {
-    for (let i = 1; i < this.sorted.length; i++) {
-      const before = this.sorted[i - 1]!;
-      const object = this.sorted[i]!;
-      if (object.size > 0 && before.start + before.size > object.start)
-        this.faults.push(`${before.name} and ${object.name} overlap`);
-    }
-    for (const object of this.objects) {
-      if (object.size === 0) continue;
-      const end = object.start + object.size;
-      for (const segment of this.segments) {
-        if (segment.size === 0 || segment.address >= end || segment.address + segment.size <= object.start) continue;
-        if (segment.executable) this.faults.push(`${object.name} lies in code`);
-        // What grows has memory of its own, zeros only.
-        else if (object.kind === 'memory-bytes' && segment.bytes.length > 0)
-          this.faults.push(`${object.name} overlaps loaded data`);
-        else if (!segment.writable) this.faults.push(`${object.name} lies in read-only memory`);
-      }
-    }
-    this.checkStacks();
-  }
-
-  private checkStacks(): void {
-    const shared = this.stack('the stack', LinkerSymbol.WasmStackBottom, LinkerSymbol.WasmStackTop);
-    const stacks = shared === null ? [] : [shared];
-    for (const { name, stackLimit } of this.modules) {
-      // In images of the device OS modules have stacks of their own.
-      const bottom = moduleRamSymbol(name, 'stack_bottom');
-      const own = this.stack(`the stack of ${name}`, bottom, moduleRamSymbol(name, 'stack_top'));
-      if (own !== null) stacks.push(own);
-      const stack = own ?? shared;
-      if (stack === null) {
-        this.faults.push(`${name} has no stack`);
-        continue;
-      }
-      if (stackLimit < stack.bottom + STACK_RESERVE || stackLimit > stack.top)
-        this.faults.push(`${name}: the stack limit is outside of the stack`);
-    }
-    const { shadow } = this;
-    if (shadow !== null)
-      for (const { what, bottom, top } of [...stacks])
-        stacks.push({ what: `the shadow of ${what}`, bottom: (bottom + shadow) >>> 0, top: (top + shadow) >>> 0 });
-    stacks.sort((a, b) => a.bottom - b.bottom);
-    for (const [i, stack] of stacks.entries()) {
-      if (i > 0 && stacks[i - 1]!.top > stack.bottom) this.faults.push(`${stack.what} overlaps ${stacks[i - 1]!.what}`);
-      this.checkStack(stack);
-    }
-  }
-
-  private stack(what: string, bottomName: string, topName: string): Stack | null {
-    const bottom = this.byName.get(bottomName)?.value;
-    const top = this.byName.get(topName)?.value;
-    return bottom === undefined || top === undefined || bottom >= top ? null : { what, bottom, top };
-  }
-
-  private checkStack({ what, bottom, top }: Stack): void {
-    const clash = this.objects.find((o) => o.size > 0 && o.start < top && o.start + o.size > bottom);
-    if (clash !== undefined) this.faults.push(`${what} overlaps ${clash.name}`);
-    const segment = this.segments.find(
-      (s) => s.bytes.length > 0 && s.address < top && s.address + s.bytes.length > bottom,
-    );
-    if (segment !== undefined) this.faults.push(`${what} overlaps loaded bytes at 0x${segment.address.toString(16)}`);
-  }
 }
-
-/** What the runtime may use below a module's stack limit; a leaf's frame of up to LEAF_FRAME_BYTES comes out of it. */
-export const STACK_RESERVE = 512;
-export const LEAF_FRAME_BYTES = 256;

@@ -3,7 +3,7 @@
 import type { Violation } from './code.js';
 import { textOf } from './code.js';
 import type { Image, MemoryObject, ModuleFunction } from './image.js';
-import { CONSTANT, constantOrigin, type Origin, type Value } from './state.js';
+import { CONSTANT, constantOrigin, type Origin, type Value } from './facts.js';
 import type { Walk } from './walk.js';
 
 /** What may be put into one place. */

@@ -7,18 +7,8 @@ import { ALL_CLOBBERED } from './call-graph.js';
 import { targetOf } from './code.js';
 import type { MemoryObject, ObjectKind } from './image.js';
 import { HOST, functionCallee, signatureCallee, type Callee } from './references.js';
-import {
-  CONSTANT,
-  ENTRY_RETURN,
-  ENTRY_SAVED,
-  ENTRY_SP,
-  FRAME_RETURN,
-  Made,
-  NOTHING,
-  SHADOW_RETURN,
-  SP,
-  type Value,
-} from './state.js';
+import { CONSTANT, Made, NOTHING, type Value } from './facts.js';
+import { ENTRY_RETURN, ENTRY_SAVED, ENTRY_SP, FRAME_RETURN, SHADOW_RETURN, SP } from './state.js';
 import type { Walk } from './walk.js';
 
 // -- branches

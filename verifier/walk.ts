@@ -6,20 +6,9 @@ import type { CallGraph } from './call-graph.js';
 import { textOf, type Code, type Violation } from './code.js';
 import type { Image, MemoryObject } from './image.js';
 import type { ReferenceFlow } from './references.js';
-import {
-  CONSTANT,
-  ENTRY_RETURN,
-  ENTRY_SAVED,
-  ENTRY_SP,
-  FIRST_FREE,
-  NOTHING,
-  REGISTERS,
-  SP,
-  State,
-  type Fact,
-  type Symbols,
-  type Value,
-} from './state.js';
+import { CONSTANT, NOTHING, type Fact, type Value } from './facts.js';
+import type { Symbols } from './join.js';
+import { ENTRY_RETURN, ENTRY_SAVED, ENTRY_SP, FIRST_FREE, REGISTERS, SP, State } from './state.js';
 
 export interface VerifyOptions {
   /** Return addresses must be compared with the shadow stack before use. */

@@ -6,8 +6,10 @@ import { Op, rowOf } from '../backend-xtensa/isa/table.js';
 import type { DecodedInstruction } from '../backend-xtensa/isa/types.js';
 import { GrantRight } from '../compiler/abi/os-layout.js';
 import { readWindowDescriptor } from '../compiler/abi/window.js';
-import { LEAF_FRAME_BYTES, type Image, type ModuleFunction } from './image.js';
-import { CONSTANT, NOTHING, READABLE, SP, WRITABLE, type Relation, type State, type Value } from './state.js';
+import type { Image, ModuleFunction } from './image.js';
+import { LEAF_FRAME_BYTES } from './layout.js';
+import { CONSTANT, NOTHING, READABLE, WRITABLE, type Relation, type Value } from './facts.js';
+import { SP, type State } from './state.js';
 import type { Walk } from './walk.js';
 
 export interface WindowSite {

@@ -161,12 +161,12 @@ class Mutator {
     put(refused, Op.BEQZ_N, [pointer, trap - refused + 2]);
     put(start + size - 2, Op.NOP_N, []);
     put(start + size - 5, Op.J, [end + 1 - (start + size - 5)]);
-    // Another register gets the pointer: the one that the access goes through keeps what failed the check.
+    // Another register gets the pointer: the one that the access goes through keeps what it was; at times that is harmless.
     const both = [encode(Op.RSR, [other, 245], result), encode(Op.BEQZ_N, [other, trap - refused], refused)] as const;
     const bytes = Uint8Array.from([0, 8, 16].map((n) => both[0] >>> n).concat([0, 8].map((n) => both[1] >>> n)));
-    const kind = 'window sequence changed';
+    const kind = 'window pointer in other register';
     this.found.push({ kind, func: this.code.func, address: result, before: `a${pointer}`, after: `a${other}`, bytes });
-    for (const target of this.outside) raw(kind, literal, 'call of unpublished code', target, 4);
+    for (const target of this.outside) raw('window sequence changed', literal, 'call of unpublished code', target, 4);
   }
 
   private check(i: number, inst: DecodedInstruction): void {
