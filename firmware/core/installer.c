@@ -162,6 +162,12 @@ static uint32_t commit(uint32_t payload, uint32_t bytes, uint32_t response, uint
     if (slot < 0) return TS_NOT_FOUND;
     if (upload.total == 0 || upload.slot != slot) return TS_CONFLICT;
     if (upload.received != upload.total) return refuse(TS_REFUSED_LENGTH);
+    if (ts_slot_records[slot].active == upload.bank) {
+        /* An earlier commit got that far before its deadline came. */
+        upload.total = 0;
+        ts_sys_wake();
+        return TS_CHANGED;
+    }
     const struct ts_slot *description = &ts_boot_table.slots[slot];
     uint32_t flash = ts_bank_flash(description, upload.bank), length = upload.envelope.length;
     if (!ts_signature_valid(upload.signature, ts_boot_table.public_key, flash, length))
@@ -255,12 +261,16 @@ static uint32_t get(uint32_t payload, uint32_t bytes, uint32_t response, uint32_
     return ts_cbor_result(&out);
 }
 
-/** Start of the system module. */
+/** Start of the system module: at boot, and after it was ended by a deadline. */
 static void start(void)
 {
-    ts_slots_job = ts_slots_settle;
-    ts_state_observer = ts_sys_wake;
-    ts_slots_start();
+    if (ts_slots_job == 0) {
+        ts_slots_start();
+        ts_slots_job = ts_slots_settle;
+        ts_state_observer = ts_sys_wake;
+    }
+    /* After a fault of "sys": what was to be done may still be. */
+    ts_sys_wake();
 }
 
 TS_TYPE(TOTAL, TS_PAYLOAD_BYTES, 4, 4);

@@ -41,8 +41,7 @@ static struct ts_module *take_ready(void)
     find_ready();
     ts_kernel.level = (uint8_t)level;
     ts_kernel.ceiling = (uint8_t)level;
-    ts_kernel.frame = 0;
-    ts_current_frame = 0;
+    ts_no_frame();
     return &ts_modules[index];
 }
 
@@ -89,14 +88,16 @@ _Noreturn void ts_next_chain(void)
     }
     ts_kernel.preempted--;
     struct ts_frame *frame = context->frame;
-    ts_kernel.frame = frame;
+    ts_no_frame();
     ts_kernel.ceiling = context->ceiling;
     ts_kernel.level = context->level;
     ts_kernel.clock_offset = ts_cycles() - context->clock;
-    ts_current_frame = frame == 0 ? 0 : frame->serial;
-    ts_current_module = frame == 0 ? TS_SYS : frame->module->index;
     for (uint32_t i = 0; i < TS_ARGUMENT_WORDS; i++) __wasm_argbuf[i] = context->arguments[i];
     if (frame != 0) {
+        ts_kernel.frame = frame;
+        ts_kernel.module = frame->module;
+        ts_current_frame = frame->serial;
+        ts_current_module = frame->module->index;
         int32_t left = (int32_t)(frame->deadline - context->clock);
         ts_alarm_in(left < TS_LEAST_CYCLES ? TS_LEAST_CYCLES : (uint32_t)left);
         if (frame->doomed && frame->serial != ts_kernel.held) {
@@ -124,8 +125,11 @@ static void interrupt(struct exception_frame *frame)
         else ts_alarm_in((uint32_t)left < TS_LEAST_CYCLES ? TS_LEAST_CYCLES : (uint32_t)left);
     }
     if (running != 0 && running->doomed) reason = STOP_KILLED;
-    /* ts_release looks again. */
-    if (running != 0 && running->serial == ts_kernel.held) reason = STOP_RETURNED;
+    if (running != 0 && running->serial == ts_kernel.held) {
+        /* Not now; ts_release looks again. */
+        reason = STOP_RETURNED;
+        ts_alarm_in(INT32_MAX);
+    }
     if (reason != STOP_RETURNED) {
         ts_note_place(running->module, TRAP_NONE, frame->pc, frame->a[1], frame->a[0]);
         unwind(frame, reason);

@@ -47,7 +47,7 @@ extern const struct ts_contract ts_core_contract, ts_contract_cbor, ts_contract_
 /* The system module, at the lowest priority. */
 #define TS_SYS_INFO                                                                                                       \
     .os_abi_version = TS_OS_ABI_VERSION, .name = "sys", .version = "1.0.0", .restart = TS_RESTART_ALWAYS,                 \
-    .backoff_ms = 10, .stack_bottom = (uint32_t)stack, .stack_top = (uint32_t)stack + sizeof stack,                       \
+    .backoff_ms = 1, .stack_bottom = (uint32_t)stack, .stack_top = (uint32_t)stack + sizeof stack,                        \
     .start_deadline_cycles = TS_MILLISECONDS(20000), .event_deadline_cycles = TS_MILLISECONDS(5000)
 
 #endif
