@@ -31,7 +31,8 @@ export type MutationKind =
   | 'return dropped'
   | 'jump table entry changed'
   | 'window asked for with less'
-  | 'window sequence changed';
+  | 'window sequence changed'
+  | 'window pointer in other register';
 
 export interface Mutation {
   readonly kind: MutationKind;
