@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util';
 import type { CompileOptions } from '../backend-xtensa/compile-module.js';
 import { buildRuntime } from '../firmware/build.js';
 import { OPTION_VARIANTS, compareVariants, formatVariants, optimisations, passVariants } from './ablation.js';
+import { runImc } from './imc.js';
 import type { BenchResult } from './measure-all.js';
 import { measureAll } from './measure-all.js';
 import { PROGRAMS } from './programs.js';
@@ -29,6 +30,8 @@ const USAGE = `npm run bench -- [options]
   --without PASS[,PASS] another column: wasm-aot without these passes
   --ablate              what each pass buys (left out one at a time), what levels and checks cost
   --scale [FILE...]     compile speed on real modules of growing size
+  --imc                 the device OS instead: calls, grants, preemption, footprint; with --json, --check, --update
+                        (bench/imc-baseline.json) or --document (docs/os.md)
   --document            run all of that and write the tables of docs/performance.md and the chart
   --json                all measurements as JSON
   --chart               also write docs/benchmark.svg
@@ -45,6 +48,7 @@ interface Arguments {
   readonly columns: readonly Column[];
   readonly ablate: boolean;
   readonly scale: boolean;
+  readonly imc: boolean;
   /** Modules for `scale`. */
   readonly files: readonly string[];
   readonly document: boolean;
@@ -68,6 +72,7 @@ function parse(argv: readonly string[]): Arguments | undefined {
       without: { type: 'string' },
       ablate: { type: 'boolean', default: false },
       scale: { type: 'boolean', default: false },
+      imc: { type: 'boolean', default: false },
       document: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
       chart: { type: 'boolean', default: false },
@@ -93,6 +98,7 @@ function parse(argv: readonly string[]): Arguments | undefined {
     columns: select(all, ({ id }) => id, wanted, 'column'),
     ablate: values.ablate,
     scale: values.scale,
+    imc: values.imc,
     files: positionals,
     document: values.document,
     json: values.json,
@@ -154,6 +160,7 @@ async function main(): Promise<number> {
     return 0;
   }
   await buildRuntime();
+  if (wanted.imc) return runImc(wanted);
   if (wanted.scale) {
     const table = compileSpeedTable(wanted.files, progress);
     progress('');
