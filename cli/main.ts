@@ -6,6 +6,7 @@ import { normaliseArguments, restoreStandardStreams } from './argv.js';
 import { buildCommand } from './commands/build.js';
 import type { Command } from './commands/command.js';
 import { compileCommand } from './commands/compile.js';
+import { explainCommand } from './commands/explain.js';
 import { flashCommand } from './commands/flash.js';
 import { inspectCommand } from './commands/inspect.js';
 import { keygenCommand } from './commands/keygen.js';
@@ -36,6 +37,7 @@ const COMMANDS = [
   keygenCommand,
   manifestCommand,
   stubsCommand,
+  explainCommand,
 ] as unknown as Command<object>[];
 
 const EXIT_CODES =
@@ -111,7 +113,7 @@ async function dispatch(argv: readonly string[], invokeArgs: readonly string[]):
 }
 
 /** Options that may be given several times; of the others the last one counts. */
-const REPEATABLE: ReadonlySet<string> = new Set(['input', 'arg', 'env', 'without']);
+const REPEATABLE: ReadonlySet<string> = new Set(['input', 'arg', 'env', 'without', 'executables', 'wasm']);
 
 function settle(args: object): object {
   const entries = Object.entries(args as Record<string, unknown>);

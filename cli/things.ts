@@ -2,6 +2,7 @@
 // manifest) and reads all of its files. Knows paths; what is in the files is manifest/'s.
 import { dirname, join } from 'node:path';
 import { DiagnosticError } from '../compiler/diagnostics.js';
+import { moduleName } from '../compiler/driver.js';
 import type { WasmInput } from '../linker/build.js';
 import { rawPublicKey, readPublicKey } from '../manifest/keys.js';
 import { joinSections, loadManifest } from '../manifest/load.js';
@@ -96,4 +97,22 @@ export function readModuleOf(path: string, wanted: string | undefined): SingleMo
   }
   const wasm = join(path === '-' ? '.' : dirname(path), model.wasm);
   return { loaded, name: model.name, input: { bytes: readInput(wasm), file: wasm, name: model.name } };
+}
+
+/**
+ * Modules by the names they have in an image: of a things.json all, of a .wasm that carries its manifest the name there,
+ * else what stands before a `=`, else the file's name.
+ */
+export function readNamedModules(argument: string): { name: string; file: string; bytes: Uint8Array }[] {
+  const [, given, path] = /^(?:([A-Za-z0-9_.-]+)=)?(.*)$/s.exec(argument)!;
+  const bytes = readInput(path!);
+  const file = displayName(path!);
+  if (given === undefined && isJson(bytes))
+    return [...readThings(path!, bytes).inputs].map(([name, input]) => ({
+      name,
+      file: input.file,
+      bytes: input.bytes,
+    }));
+  const carried = given === undefined ? readManifestSection(bytes, file)?.module['name'] : given;
+  return [{ name: typeof carried === 'string' ? carried : moduleName({ file }), file, bytes }];
 }

@@ -286,9 +286,8 @@ describe('stubs', () => {
       3: [0x45, new Uint8Array(8)],
       5: [0x44, new Uint8Array(0)],
     };
-    let memory: WebAssembly.Memory;
     const call = (requirement: number, payload: number, bytes: number, response: number, capacity: number): number => {
-      const view = new Uint8Array(memory.buffer);
+      const view = new Uint8Array((instance.exports['memory'] as WebAssembly.Memory).buffer);
       seen.push({ requirement, payload: view.slice(payload, payload + bytes), capacity });
       const [code, answer] = given[requirement]!;
       view.set(answer, response);
@@ -297,11 +296,10 @@ describe('stubs', () => {
     const nothing = new Proxy({ call } as Record<string, unknown>, {
       get: (own, name) => own[String(name)] ?? (() => 0),
     });
-    const instance = new WebAssembly.Instance(new WebAssembly.Module(readFileSync(to)), {
+    const instance: WebAssembly.Instance = new WebAssembly.Instance(new WebAssembly.Module(readFileSync(to)), {
       thingspire: nothing as never,
       env: {},
     });
-    memory = instance.exports['memory'] as WebAssembly.Memory;
     const count = record.fields.reduce((sum, field) => sum + (field.count ?? 1), 0);
     expect((instance.exports['run'] as () => number)()).toBe(count + 100 * 3);
     // PUT /all has its own number behind the others, as it is the second method of the first requirement.
