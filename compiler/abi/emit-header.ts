@@ -11,6 +11,7 @@ import {
   MailboxState,
   SITE_CODE_SHIFT,
   SITE_OFFSET_MASK,
+  WASM_MEMORY,
   type Layout,
 } from './layout.js';
 import {
@@ -34,6 +35,11 @@ import {
   ResponseCode,
   RestartPolicy,
   ScalarKind,
+  TS_CONTRACT,
+  TS_FIELD,
+  TS_MODULE_INFO,
+  TS_SERVICE,
+  TS_TYPE,
 } from './os-layout.js';
 import { StopReason, TrapCode, TRAP_MESSAGES, SITE_CALL } from './traps.js';
 import { MAX_GRANTS, TS_GRANT, WINDOW_BASE, WINDOW_INDEX_BITS, WINDOW_OFFSET_BITS } from './window.js';
@@ -121,6 +127,7 @@ export function emitAbiHeader(): string {
     '',
     offsetText(EXCEPTION_FRAME),
     offsetText(TS_GRANT),
+    ...[WASM_MEMORY, TS_FIELD, TS_TYPE, TS_CONTRACT, TS_SERVICE, TS_MODULE_INFO].map(offsetText),
     '#ifdef __ASSEMBLER__',
     defineText('TRAP', TrapCode),
     '#else',

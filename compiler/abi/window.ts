@@ -25,7 +25,7 @@ export const TS_GRANT = layout('ts_grant', 'A granted region, the entry of its i
   flags: u8('for the kernel'),
   used_by: u32('ts_current_frame of the last translation: who breaks if the window goes'),
   expires_low: u32('for the kernel: microseconds since the start, 64 bits; 0: no deadline'),
-  expires_high: u32(),
+  expires_high: u32('of an entry for calls: the key of its next grant'),
   parent: u8('for the kernel: index of the grant it was made from, plus 1; 0: none'),
   child: u8('for the kernel: likewise, the newest grant made from it'),
   sibling: u8('for the kernel: likewise, the next grant of the same parent; of a free entry: the next free one'),

@@ -19,7 +19,7 @@ enum {
 uint32_t ts_run_event(struct ts_module *module, uint32_t entry, uint32_t a, uint32_t b, uint32_t budget)
 {
     struct ts_frame *frame = (struct ts_frame *)(module->sp - sizeof *frame);
-    frame->no_grants = 0;
+    frame->grants = ts_kernel.call_grants;
     frame->service = 0;
     frame->uri = 0;
     frame->caller_index = TS_SYS;

@@ -67,6 +67,15 @@ static inline uint32_t checked_result(uint32_t result, const struct ts_type *typ
     return result;
 }
 
+void ts_back_to(struct ts_frame *caller)
+{
+    if (caller != 0 && caller->doomed) {
+        ts_note_place(caller->module, TRAP_NONE, 0, 0, 0);
+        ts_leave(caller->saved_sp, STOP_KILLED);
+    }
+    ts_let_preempt();
+}
+
 static inline uint32_t refuse(uint32_t ps, uint32_t code)
 {
     ts_unlock(ps);
@@ -94,7 +103,7 @@ uint32_t ts_dispatch(uint32_t number, const struct ts_request *request)
     }
     struct ts_frame *caller = ts_kernel.frame;
     uint32_t caller_index = ts_current_module;
-    struct ts_module *callee = &ts_modules[route->provider];
+    struct ts_module *callee = route->callee;
     if ((route->callers >> caller_index & 1) == 0) return refuse(ps, TS_FORBIDDEN);
     if (callee->state != TS_STATE_RUNNING) return refuse(ps, TS_SERVICE_UNAVAILABLE);
     uint32_t budget = contract->deadline_cycles;
@@ -111,26 +120,16 @@ uint32_t ts_dispatch(uint32_t number, const struct ts_request *request)
 
     uint32_t payload = request->payload, response = request->response, capacity = request->capacity;
     frame->response = response;
-    frame->no_grants = 0;
+    frame->grants = ts_kernel.call_grants;
     if (info->wasm != 0) {
-        if (bytes != 0) {
-            uint32_t who = ts_grant_who(callee->index, caller_index, TS_GRANT_RIGHT_READ, TS_GRANT_CALL);
-            uint32_t grant = ts_grant_call(payload, bytes, who, request->payload_parent);
-            if (grant == 0) return refuse(ps, TS_SERVICE_UNAVAILABLE);
-            frame->grants[0] = (uint16_t)ts_grants[grant - 1].key;
-            payload = ts_grant_window(grant);
-        } else payload = 0;
-        if (capacity != 0) {
-            uint32_t rights = TS_GRANT_RIGHT_READ | TS_GRANT_RIGHT_WRITE;
-            uint32_t who = ts_grant_who(callee->index, caller_index, rights, TS_GRANT_CALL);
-            uint32_t grant = ts_grant_call(response, capacity, who, request->response_parent);
-            if (grant == 0) {
-                if (frame->grants[0] != 0) ts_grant_end_call(frame->grants[0]);
-                return refuse(ps, TS_SERVICE_UNAVAILABLE);
-            }
-            frame->grants[1] = (uint16_t)ts_grants[grant - 1].key;
-            response = ts_grant_window(grant);
-        } else response = 0;
+        if (bytes == 0) payload = 0;
+        else payload = ts_call_grant(payload, bytes, route->who_read | caller_index << 8, request->payload_parent);
+        if (capacity == 0) response = 0;
+        else response = ts_call_grant(response, capacity, route->who_both | caller_index << 8, request->response_parent);
+        if ((bytes != 0 && payload == 0) || (capacity != 0 && response == 0)) {
+            ts_call_grants_end(frame->grants);
+            return refuse(ps, TS_SERVICE_UNAVAILABLE);
+        }
     }
     frame->service = service;
     frame->uri = request->uri;
@@ -151,14 +150,32 @@ uint32_t ts_dispatch(uint32_t number, const struct ts_request *request)
         ts_fault(callee, reason);
         result = ts_result(reason == STOP_DEADLINE_EXPIRED ? TS_GATEWAY_TIMEOUT : TS_INTERNAL_SERVER_ERROR, 0);
     }
-    if (caller != 0 && caller->doomed) {
-        ts_note_place(caller->module, TRAP_NONE, 0, 0, 0);
-        ts_leave(caller->saved_sp, STOP_KILLED);
-    }
-    ts_let_preempt();
+    ts_back_to(caller);
     ts_unlock(ps);
     if (reason != STOP_RETURNED) ts_note_frames(callee);
     return result;
+}
+
+uint32_t ts_call_failed(uint32_t reason)
+{
+    struct ts_frame *frame = ts_kernel.frame, *caller = frame->caller;
+    struct ts_module *callee = frame->module;
+    ts_frame_end(frame);
+    ts_fault(callee, reason);
+    ts_back_to(caller);
+    ts_unlock(0);
+    ts_note_frames(callee);
+    return ts_result(reason == STOP_DEADLINE_EXPIRED ? TS_GATEWAY_TIMEOUT : TS_INTERNAL_SERVER_ERROR, 0);
+}
+
+uint32_t ts_call_breach(struct ts_module *callee)
+{
+    ts_lock();
+    ts_note_place(callee, TRAP_NONE, 0, 0, 0);
+    ts_fault(callee, STOP_CONTRACT_BROKEN);
+    ts_back_to(ts_kernel.frame);
+    ts_unlock(0);
+    return ts_result(TS_INTERNAL_SERVER_ERROR, 0);
 }
 
 uint32_t ts_request_uri(uint32_t method, const char *uri, uint32_t uri_bytes, struct ts_request *request)

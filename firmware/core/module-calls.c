@@ -12,12 +12,12 @@ enum { LONGEST_URI = 255, LONGEST_LINE = 256, READ = TS_GRANT_RIGHT_READ, WRITE 
 
 extern uint32_t __wasm_argbuf[];
 
-static inline struct ts_module *self(void) { return &ts_modules[ts_current_module]; }
+static inline struct ts_module *self(void) { return ts_kernel.module; }
 
 /** Native address of a window's bytes, 0 if the module may not use it so; `key` of the grant. */
 static uint32_t window_span(uint32_t address, uint32_t bytes, uint32_t rights, uint32_t *key)
 {
-    uint32_t number = ts_grant_of_window(address), offset = address & ((1u << TS_WINDOW_OFFSET_BITS) - 1);
+    uint32_t number = ts_grant_of_key(address >> TS_WINDOW_OFFSET_BITS), offset = address & ((1u << TS_WINDOW_OFFSET_BITS) - 1);
     if (number == 0) return 0;
     volatile struct ts_grant *grant = &ts_grants[number - 1];
     if (grant->holder != ts_current_module || (grant->rights & rights) != rights) return 0;
@@ -69,8 +69,7 @@ static uint32_t bind(struct ts_module *module, uint32_t index)
     return route;
 }
 
-uint32_t ts_import_call(uint32_t index, uint32_t payload, uint32_t bytes, uint32_t response, uint32_t capacity) IMPORT(call);
-uint32_t ts_import_call(uint32_t index, uint32_t payload, uint32_t bytes, uint32_t response, uint32_t capacity)
+uint32_t ts_call_slow(uint32_t index, uint32_t payload, uint32_t bytes, uint32_t response, uint32_t capacity)
 {
     struct ts_request request;
     struct ts_module *module = self();
@@ -82,8 +81,8 @@ uint32_t ts_import_call(uint32_t index, uint32_t payload, uint32_t bytes, uint32
             route = bind(module, index);
             if (route > TS_MAX_ROUTES) return route;
         }
-        request.uri = module->info->requirements[index].path;
-        request.uri_bytes = TS_URI_TERMINATED;
+        request.uri = 0;
+        request.uri_bytes = index;
         uint32_t result = ts_dispatch(route, &request);
         if (result != 0) return result;
     }
@@ -141,8 +140,9 @@ static uint32_t grant_to(uint32_t holder, uint32_t address, uint32_t bytes, uint
     int up = module->state == TS_STATE_RUNNING || module->state == TS_STATE_STARTING; /* on_start may ask for windows */
     int fine = holder != ts_current_module && module->info != 0 && module->info->wasm != 0 && up;
     if (fine) {
-        uint32_t number = ts_grant_call(base, bytes, ts_grant_who(holder, ts_current_module, rights, 0), parent);
-        window = ts_grant_window(number);
+        uint32_t from = ts_grant_of_key(parent), number = 0;
+        if (parent == 0 || from != 0) number = ts_grant_make(base, bytes, ts_grant_who(holder, ts_current_module, rights, 0), from);
+        window = number == 0 ? 0 : ts_grants[number - 1].key << TS_WINDOW_OFFSET_BITS;
         if (number != 0 && until != 0) {
             ts_grants[number - 1].expires_low = (uint32_t)until;
             ts_grants[number - 1].expires_high = (uint32_t)(until >> 32);

@@ -26,6 +26,7 @@ static void boot(void)
     const struct ts_boot_table *table = &ts_boot_table;
     ts_lock();
     ts_grants_init();
+    ts_no_frame();
     ts_timers_init();
     take_in(table->sys);
     if (&ts_dev_info != 0) take_in(&ts_dev_info);

@@ -1,7 +1,11 @@
 /* Which service a path means: patterns, rights by `requires`, the table of routes, link-format list of all services (RFC
  * 6690). Takes paths without leading slash; runs unmasked in the invocation of whoever asks, and looks at one service of
  * another module at a time, because modules may go at any instruction. Knows no payload. */
+#include "grant.h"
 #include "imc.h"
+
+/** Fields of a record that call.S checks. */
+#define TS_PLAIN_FIELDS 16
 
 struct ts_route ts_routes[TS_MAX_ROUTES];
 
@@ -71,6 +75,19 @@ static uint16_t allowed(const struct ts_contract *contract)
     return (uint16_t)mask;
 }
 
+/** Can call.S check it: sizes, and records of few 32-bit scalars? */
+static int is_plain(const struct ts_type *type)
+{
+    if (type == 0 || type->kind == TS_PAYLOAD_NONE || type->kind == TS_PAYLOAD_BYTES) return 1;
+    if (type->kind != TS_PAYLOAD_RECORD || type->field_count > TS_PLAIN_FIELDS) return 0;
+    if (type->min_bytes != type->element_bytes || type->max_bytes != type->element_bytes) return 0;
+    for (uint32_t i = 0; i < type->field_count; i++) {
+        uint32_t kind = type->fields[i].kind;
+        if (type->fields[i].count > 1 || (kind > TS_SCALAR_F32 && kind != TS_SCALAR_BOOL)) return 0;
+    }
+    return 1;
+}
+
 /** Number (index + 1) of the route to a service, made if there is none; 0 if the table is full. Masked. */
 static uint32_t route_to(const struct ts_service *service, uint32_t provider)
 {
@@ -83,6 +100,12 @@ static uint32_t route_to(const struct ts_service *service, uint32_t provider)
     struct ts_route *route = &ts_routes[free - 1];
     route->service = service;
     route->provider = (uint8_t)provider;
+    route->callee = &ts_modules[provider];
+    route->who_read = ts_grant_who(provider, 0, TS_GRANT_RIGHT_READ, TS_GRANT_CALL);
+    route->who_both = ts_grant_who(provider, 0, TS_GRANT_RIGHT_READ | TS_GRANT_RIGHT_WRITE, TS_GRANT_CALL);
+    const struct ts_contract *contract = service->contract;
+    route->slow = ts_modules[provider].info->wasm == 0 || contract->rate_per_second != 0 || !is_plain(contract->request) ||
+                  !is_plain(contract->response);
     route->callers = allowed(service->contract);
     route->rate_low = 0;
     route->rate_high = 0;
@@ -130,16 +153,22 @@ uint32_t ts_find_route(uint32_t method, const char *path, uint32_t bytes)
     return ts_result(code, 0);
 }
 
-static const char *end_of_uri(const struct ts_frame *frame)
+/** Path and query of a request. */
+static const char *uri_of(const struct ts_frame *frame, const char **end)
 {
-    return frame->uri + (frame->uri_bytes == TS_URI_TERMINATED ? ts_string_bytes(frame->uri) : frame->uri_bytes);
+    const char *uri = frame->uri;
+    if (uri == 0) {
+        uri = ts_modules[frame->caller_index].info->requirements[frame->uri_bytes].path;
+        *end = uri + ts_string_bytes(uri);
+    } else *end = uri + frame->uri_bytes;
+    return uri;
 }
 
 int32_t ts_path_parameter(uint32_t index, char *buffer, uint32_t capacity)
 {
     const struct ts_frame *frame = ts_kernel.frame;
     if (frame == 0 || frame->service == 0) return -1;
-    const char *pattern = frame->service->path, *path = frame->uri, *end = end_of_uri(frame);
+    const char *pattern = frame->service->path, *end, *path = uri_of(frame, &end);
     while (*pattern != 0) {
         if (*pattern != '{') {
             pattern++;
@@ -157,8 +186,8 @@ int32_t ts_path_parameter(uint32_t index, char *buffer, uint32_t capacity)
 int32_t ts_query_parameter(const char *key, uint32_t key_bytes, char *buffer, uint32_t capacity)
 {
     const struct ts_frame *frame = ts_kernel.frame;
-    if (frame == 0 || frame->uri == 0) return -1;
-    const char *at = frame->uri, *end = end_of_uri(frame);
+    if (frame == 0 || frame->service == 0) return -1;
+    const char *end, *at = uri_of(frame, &end);
     while (at != end && *at != '?') at++;
     while (at != end) {
         const char *first = ++at;

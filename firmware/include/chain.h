@@ -5,11 +5,6 @@
 #include "esp32.h"
 #include "grant.h"
 
-/* CPU interrupts, all of level 1. */
-enum { INTERRUPT_SOFTWARE = 7, INTERRUPT_ALARM = 9 };
-/** Deadlines that are over or nearly so are given this many cycles: a CCOMPARE in the past would never match. */
-#define TS_LEAST_CYCLES 64
-
 static inline uint32_t ts_cycles(void)
 {
     uint32_t count;
@@ -38,10 +33,20 @@ static inline void ts_frame_begin(struct ts_frame *frame, struct ts_module *modu
     module->depth++;
     ts_kernel.frame = frame;
     ts_current_frame = serial;
+    ts_kernel.module = module;
     ts_current_module = module->index;
     uint32_t now = ts_cycles();
     frame->deadline = now - ts_kernel.clock_offset + budget;
     ts_alarm_in(budget);
+}
+
+/** No invocation runs. */
+static inline void ts_no_frame(void)
+{
+    ts_kernel.frame = 0;
+    ts_kernel.module = &ts_modules[TS_SYS];
+    ts_current_frame = 0;
+    ts_current_module = TS_SYS;
 }
 
 /** Takes the innermost invocation off; its grants go. */
@@ -49,16 +54,15 @@ static inline void ts_frame_end(struct ts_frame *frame)
 {
     struct ts_frame *caller = frame->caller;
     frame->module->depth--;
-    if (frame->grants[0] != 0) ts_grant_end_call(frame->grants[0]);
-    if (frame->grants[1] != 0) ts_grant_end_call(frame->grants[1]);
+    if (ts_kernel.call_grants != frame->grants) ts_call_grants_end(frame->grants);
     ts_kernel.frame = caller;
     ts_kernel.ceiling = frame->ceiling;
     if (caller == 0) {
-        ts_current_frame = 0;
-        ts_current_module = TS_SYS;
+        ts_no_frame();
         return;
     }
     ts_current_frame = caller->serial;
+    ts_kernel.module = caller->module;
     ts_current_module = caller->module->index;
     int32_t left = (int32_t)(caller->deadline - (ts_cycles() - ts_kernel.clock_offset));
     ts_alarm_in(left < TS_LEAST_CYCLES ? TS_LEAST_CYCLES : (uint32_t)left);

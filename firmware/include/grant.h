@@ -12,25 +12,17 @@ static inline uint32_t ts_grant_who(uint32_t holder, uint32_t owner, uint32_t ri
 {
     return holder | owner << 8 | rights << 16 | flags << 24;
 }
-static inline uint32_t ts_grant_window(uint32_t number)
-{
-    return number == 0 ? 0 : ts_grants[number - 1].key << TS_WINDOW_OFFSET_BITS;
-}
 
 void ts_grants_init(void);
-/** A new grant, or 0 if the table is full. `parent` is the grant it is made from. */
+/** The grant of that key, whoever holds it; 0 if it has ended. */
+uint32_t ts_grant_of_key(uint32_t key);
+/** A new lasting grant, or 0 if the table is full. `parent` is the grant it is made from. */
 uint32_t ts_grant_make(uint32_t base, uint32_t length, uint32_t who, uint32_t parent);
-/** The same below the grant of key `parent_key` (0: none); 0 also if that has ended meanwhile. */
-static inline uint32_t ts_grant_call(uint32_t base, uint32_t length, uint32_t who, uint32_t parent_key)
-{
-    if (parent_key == 0) return ts_grant_make(base, length, who, 0);
-    uint32_t parent = parent_key & (TS_MAX_GRANTS - 1);
-    return ts_grants[parent].key == parent_key ? ts_grant_make(base, length, who, parent + 1) : 0;
-}
-/** Ends the call grant of that key when its frame has ended. */
-void ts_grant_end_call(uint32_t key);
-/** Grant of a window address, whoever holds it. */
-uint32_t ts_grant_of_window(uint32_t address);
+/** Window address of a new grant for the innermost call, or 0 if there is no room or the grant of key `parent_key` (0: it
+ * needs none) has ended. */
+uint32_t ts_call_grant(uint32_t base, uint32_t length, uint32_t who, uint32_t parent_key);
+/** Ends the grants of calls from `first` on. */
+void ts_call_grants_end(struct ts_grant *first);
 /** Ends a lasting grant and what was made from it; 0 if `owner` has no such grant. */
 uint32_t ts_grant_revoke(uint32_t owner, uint32_t window);
 /** Ends one lasting grant that the module gave or got; 0 if there is none left. */

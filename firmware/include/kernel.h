@@ -10,8 +10,52 @@
 
 #include "runtime.h"
 
+/* Offsets for the assembler; asserted below. */
 #define TS_FRAME_SAVED_SP 0
+#define TS_FRAME_CALLER 4
+#define TS_FRAME_MODULE 8
+#define TS_FRAME_SERIAL 12
+#define TS_FRAME_DEADLINE 16
+#define TS_FRAME_SERVICE 20
+#define TS_FRAME_URI 24
+#define TS_FRAME_URI_BYTES 28
+#define TS_FRAME_DEPTH 32
+#define TS_FRAME_CEILING 33
+#define TS_FRAME_DOOMED 34
+#define TS_FRAME_CALLER_INDEX 35
+#define TS_FRAME_GRANTS 36
 #define TS_FRAME_SIZE 48
+#define TS_MODULE_INFO 0
+#define TS_MODULE_SP 4
+#define TS_MODULE_STATE_AND_DEPTH 8
+#define TS_MODULE_DEPTH 9
+#define TS_MODULE_INDEX 10
+#define TS_MODULE_CEILING 12
+#define TS_MODULE_BINDINGS 152
+/* Running and not called. */
+#define TS_MODULE_READY 3
+#define TS_KERNEL_FRAME 0
+#define TS_KERNEL_CLOCK_OFFSET 4
+#define TS_KERNEL_SERIAL 8
+#define TS_KERNEL_CEILING 12
+#define TS_KERNEL_READY 14
+#define TS_KERNEL_EPOCH 16
+#define TS_KERNEL_MODULE 20
+#define TS_KERNEL_CALL_GRANTS 24
+#define TS_ROUTE_SERVICE 0
+#define TS_ROUTE_CALLEE 4
+#define TS_ROUTE_WHO_READ 8
+#define TS_ROUTE_WHO_BOTH 12
+#define TS_ROUTE_CALLERS 16
+#define TS_ROUTE_SLOW 19
+#define TS_ROUTE_SIZE 28
+/* CPU interrupts of level 1. */
+#define INTERRUPT_SOFTWARE 7
+#define INTERRUPT_ALARM 9
+/* Deadlines that are over or nearly so are given this many cycles: a CCOMPARE in the past would never match. */
+#define TS_LEAST_CYCLES 64
+/* Entries of ts_grants for the payloads and buffers of calls; the others are for grants that last. */
+#define TS_CALL_GRANTS 32
 
 #ifndef __ASSEMBLER__
 
@@ -26,8 +70,6 @@ enum { TS_LEVELS = TS_MAX_PRIORITY + 2, TS_BASE_LEVEL = 0, TS_TOP_LEVEL = TS_MAX
 
 typedef uint32_t (*ts_handler)(uint32_t payload, uint32_t bytes, uint32_t response, uint32_t capacity);
 
-#define TS_URI_TERMINATED 0xffffffffu
-
 /** A running invocation; at the top of what it uses of its module's stack. */
 struct ts_frame {
     uint32_t saved_sp; /* in ts_enter, on the caller's stack: where every invocation ends */
@@ -37,20 +79,29 @@ struct ts_frame {
     uint32_t deadline; /* on the chain's CPU clock */
     const struct ts_service *service; /* null for events, starts and requests of the host */
     const char *uri; /* of the request, without leading slash; path parameters and query are read from here */
-    uint32_t uri_bytes; /* TS_URI_TERMINATED: up to its zero */
+    uint32_t uri_bytes; /* of the URI; if that is null: the number of the caller's requirement that has it */
     uint8_t depth; /* 1: the chain's first */
     uint8_t ceiling; /* to restore when it ends */
     uint8_t doomed; /* ends as soon as control would come back to it: 1 killed */
     uint8_t caller_index; /* module that called; TS_SYS for events */
-    union {
-        uint16_t grants[2]; /* keys of the call grants, 0: none */
-        uint32_t no_grants;
-    };
-    uint32_t response; /* native address */
+    struct ts_grant *grants; /* its own are from here to ts_kernel.call_grants */
+    uint32_t response; /* native address, if the response has contents to check */
     uint32_t reserved;
 };
 _Static_assert(sizeof(struct ts_frame) == TS_FRAME_SIZE, "ts_frame keeps stacks 16-aligned");
 _Static_assert(offsetof(struct ts_frame, saved_sp) == TS_FRAME_SAVED_SP, "saved_sp");
+_Static_assert(offsetof(struct ts_frame, caller) == TS_FRAME_CALLER, "caller");
+_Static_assert(offsetof(struct ts_frame, module) == TS_FRAME_MODULE, "module");
+_Static_assert(offsetof(struct ts_frame, serial) == TS_FRAME_SERIAL, "serial");
+_Static_assert(offsetof(struct ts_frame, deadline) == TS_FRAME_DEADLINE, "deadline");
+_Static_assert(offsetof(struct ts_frame, service) == TS_FRAME_SERVICE, "service");
+_Static_assert(offsetof(struct ts_frame, uri) == TS_FRAME_URI, "uri");
+_Static_assert(offsetof(struct ts_frame, uri_bytes) == TS_FRAME_URI_BYTES, "uri_bytes");
+_Static_assert(offsetof(struct ts_frame, depth) == TS_FRAME_DEPTH, "depth");
+_Static_assert(offsetof(struct ts_frame, ceiling) == TS_FRAME_CEILING, "ceiling");
+_Static_assert(offsetof(struct ts_frame, doomed) == TS_FRAME_DOOMED, "doomed");
+_Static_assert(offsetof(struct ts_frame, caller_index) == TS_FRAME_CALLER_INDEX, "caller_index");
+_Static_assert(offsetof(struct ts_frame, grants) == TS_FRAME_GRANTS, "grants");
 
 /* Why a module has something to do; bits of ts_module.events. */
 enum {
@@ -84,11 +135,11 @@ struct ts_fault {
 struct ts_module {
     const struct ts_module_info *info; /* null: no module */
     uint32_t sp; /* where its next invocation begins: stack top, or below what it has on the stack while it calls */
-    uint8_t index;
     uint8_t state; /* ModuleState */
+    uint8_t depth; /* its live invocations, all in one chain */
+    uint8_t index;
     uint8_t level;
     uint8_t ceiling; /* highest level that can reach it, at least its own */
-    uint8_t depth; /* its live invocations, all in one chain */
     uint8_t events;
     uint8_t timers_on, timers_due; /* bit per timer */
     uint8_t backoff; /* doublings */
@@ -103,16 +154,33 @@ struct ts_module {
     uint8_t bindings[TS_MAX_REQUIREMENTS] __attribute__((aligned(4))); /* index + 1 in ts_routes of each requirement, 0: not yet bound */
 };
 _Static_assert(sizeof(struct ts_module) <= 512, "kernel RAM of a module");
+_Static_assert(offsetof(struct ts_module, state) == TS_MODULE_STATE_AND_DEPTH, "state");
+_Static_assert(TS_STATE_RUNNING == TS_MODULE_READY, "state in the lower byte, depth in the upper");
+_Static_assert(offsetof(struct ts_module, info) == TS_MODULE_INFO, "info");
+_Static_assert(offsetof(struct ts_module, sp) == TS_MODULE_SP, "sp");
+_Static_assert(offsetof(struct ts_module, depth) == TS_MODULE_DEPTH, "depth");
+_Static_assert(offsetof(struct ts_module, index) == TS_MODULE_INDEX, "index");
+_Static_assert(offsetof(struct ts_module, ceiling) == TS_MODULE_CEILING, "ceiling");
+_Static_assert(offsetof(struct ts_module, bindings) == TS_MODULE_BINDINGS, "bindings");
 
 /** A service that has been called. */
 struct ts_route {
     const struct ts_service *service; /* null: free */
-    uint8_t provider;
-    uint8_t reserved;
+    struct ts_module *callee;
+    uint32_t who_read, who_both; /* ts_grant_who of the callee, with the rights for payload and for response buffer */
     uint16_t callers; /* bit per module index that the contract allows */
+    uint8_t provider;
+    uint8_t slow; /* has a rate, a native provider, or contents that call.S does not check: for ts_dispatch alone */
     uint32_t rate_low, rate_high; /* 1/256 microseconds since the start: when its bucket is full again */
 };
 enum { TS_MAX_ROUTES = 40 };
+_Static_assert(offsetof(struct ts_route, service) == TS_ROUTE_SERVICE, "service");
+_Static_assert(offsetof(struct ts_route, callee) == TS_ROUTE_CALLEE, "callee");
+_Static_assert(offsetof(struct ts_route, who_read) == TS_ROUTE_WHO_READ, "who_read");
+_Static_assert(offsetof(struct ts_route, who_both) == TS_ROUTE_WHO_BOTH, "who_both");
+_Static_assert(offsetof(struct ts_route, callers) == TS_ROUTE_CALLERS, "callers");
+_Static_assert(offsetof(struct ts_route, slow) == TS_ROUTE_SLOW, "slow");
+_Static_assert(sizeof(struct ts_route) == TS_ROUTE_SIZE, "ts_route");
 
 struct ts_subscription {
     uint32_t buffer; /* address in the subscriber's memory */
@@ -144,11 +212,22 @@ struct ts_kernel {
     uint8_t ready; /* highest level with pending events, 0: none */
     uint8_t preempted; /* contexts in use */
     uint32_t epoch; /* counts changes of modules and services */
+    struct ts_module *module; /* that runs; "sys" if no invocation does */
+    struct ts_grant *call_grants; /* first one free for calls: they end in the opposite order, in whatever chains */
     uint16_t pending[TS_LEVELS]; /* modules with events, by level */
     uint8_t last[TS_LEVELS]; /* module that had its turn last */
-    uint8_t grant_head, grant_tail; /* free entries: index + 1 */
+    uint8_t grant_head, grant_tail; /* free entries of the others: index + 1 */
     uint32_t held; /* serial of an invocation that is not to be ended now (ts_hold), 0: none; its deadline waits */
 };
+
+_Static_assert(offsetof(struct ts_kernel, frame) == TS_KERNEL_FRAME, "frame");
+_Static_assert(offsetof(struct ts_kernel, clock_offset) == TS_KERNEL_CLOCK_OFFSET, "clock_offset");
+_Static_assert(offsetof(struct ts_kernel, serial) == TS_KERNEL_SERIAL, "serial");
+_Static_assert(offsetof(struct ts_kernel, ceiling) == TS_KERNEL_CEILING, "ceiling");
+_Static_assert(offsetof(struct ts_kernel, ready) == TS_KERNEL_READY, "ready");
+_Static_assert(offsetof(struct ts_kernel, epoch) == TS_KERNEL_EPOCH, "epoch");
+_Static_assert(offsetof(struct ts_kernel, module) == TS_KERNEL_MODULE, "module");
+_Static_assert(offsetof(struct ts_kernel, call_grants) == TS_KERNEL_CALL_GRANTS, "call_grants");
 
 extern struct ts_kernel ts_kernel;
 extern struct ts_module ts_modules[TS_MAX_MODULES];
@@ -223,6 +302,14 @@ int32_t ts_module_find(const char *name, uint32_t bytes);
 /* chain.c */
 _Noreturn void ts_chain_begin(struct ts_module *module);
 /* arch/xtensa/chain.S */
+/** As the import of that name, for what call.S leaves. */
+uint32_t ts_call_slow(uint32_t index, uint32_t payload, uint32_t bytes, uint32_t response, uint32_t capacity);
+/** After a call that call.S has made: its invocation ended otherwise than by returning (masked), or gave what it may not
+ * (unmasked); the caller's result. */
+uint32_t ts_call_failed(uint32_t reason);
+uint32_t ts_call_breach(struct ts_module *callee);
+/** Control comes back to an invocation, null: the base chain; does not return if that is doomed. Masked. */
+void ts_back_to(struct ts_frame *caller);
 uint64_t ts_enter(struct ts_frame *frame, uint32_t handler, uint32_t a, uint32_t b, uint32_t c, uint32_t d);
 extern const char ts_return_target[];
 /** Ends the running invocation: `saved_sp` is its frame's. Masked. */

@@ -74,6 +74,78 @@
 #define TS_GRANT_GENERATION 31
 #define TS_GRANT_SIZE 32
 
+#define WASM_MEMORY_BASE 0
+#define WASM_MEMORY_BYTES 4
+#define WASM_MEMORY_PAGES 8
+#define WASM_MEMORY_MAX_PAGES 12
+#define WASM_MEMORY_CAPACITY_BYTES 16
+#define WASM_MEMORY_PAGE_SHIFT 20
+#define WASM_MEMORY_SIZE 24
+
+#define TS_FIELD_OFFSET 0
+#define TS_FIELD_KIND 2
+#define TS_FIELD_COUNT 3
+#define TS_FIELD_MIN 4
+#define TS_FIELD_MAX 8
+#define TS_FIELD_SIZE 12
+
+#define TS_TYPE_KIND 0
+#define TS_TYPE_FIELD_COUNT 1
+#define TS_TYPE_ELEMENT_BYTES 2
+#define TS_TYPE_MIN_BYTES 4
+#define TS_TYPE_MAX_BYTES 8
+#define TS_TYPE_FIELDS 12
+#define TS_TYPE_SIZE 16
+
+#define TS_CONTRACT_REQUEST 0
+#define TS_CONTRACT_RESPONSE 4
+#define TS_CONTRACT_DEADLINE_CYCLES 8
+#define TS_CONTRACT_RATE_PER_SECOND 12
+#define TS_CONTRACT_BURST 14
+#define TS_CONTRACT_CALLERS 16
+#define TS_CONTRACT_CALLER_COUNT 20
+#define TS_CONTRACT_RESERVED 22
+#define TS_CONTRACT_SIZE 24
+
+#define TS_SERVICE_PATH 0
+#define TS_SERVICE_HANDLER 4
+#define TS_SERVICE_CONTRACT 8
+#define TS_SERVICE_ATTRIBUTES 12
+#define TS_SERVICE_METHOD 16
+#define TS_SERVICE_OBSERVABLE 17
+#define TS_SERVICE_RESERVED 18
+#define TS_SERVICE_SIZE 20
+
+#define TS_MODULE_INFO_OS_ABI_VERSION 0
+#define TS_MODULE_INFO_WASM 4
+#define TS_MODULE_INFO_NAME 8
+#define TS_MODULE_INFO_VERSION 12
+#define TS_MODULE_INFO_PRIORITY 16
+#define TS_MODULE_INFO_RESTART 17
+#define TS_MODULE_INFO_MAX_RESTARTS 18
+#define TS_MODULE_INFO_BACKOFF_MS 20
+#define TS_MODULE_INFO_STACK_BOTTOM 24
+#define TS_MODULE_INFO_STACK_TOP 28
+#define TS_MODULE_INFO_DATA_START 32
+#define TS_MODULE_INFO_DATA_LOAD 36
+#define TS_MODULE_INFO_DATA_BYTES 40
+#define TS_MODULE_INFO_BSS_START 44
+#define TS_MODULE_INFO_BSS_BYTES 48
+#define TS_MODULE_INFO_SERVICES 52
+#define TS_MODULE_INFO_SERVICE_COUNT 56
+#define TS_MODULE_INFO_REQUIREMENT_COUNT 58
+#define TS_MODULE_INFO_REQUIREMENTS 60
+#define TS_MODULE_INFO_START_DEADLINE_CYCLES 64
+#define TS_MODULE_INFO_EVENT_DEADLINE_CYCLES 68
+#define TS_MODULE_INFO_ON_START 72
+#define TS_MODULE_INFO_ON_TIMER 76
+#define TS_MODULE_INFO_ON_NOTIFY 80
+#define TS_MODULE_INFO_MANIFEST 84
+#define TS_MODULE_INFO_MANIFEST_BYTES 88
+#define TS_MODULE_INFO_MEMORY 92
+#define TS_MODULE_INFO_MEMORY_DIRTY 96
+#define TS_MODULE_INFO_SIZE 100
+
 #ifdef __ASSEMBLER__
 #define TRAP_NONE 0
 #define TRAP_UNREACHABLE 1
@@ -338,7 +410,7 @@ struct ts_grant {
   uint8_t flags; /* for the kernel */
   uint32_t used_by; /* ts_current_frame of the last translation: who breaks if the window goes */
   uint32_t expires_low; /* for the kernel: microseconds since the start, 64 bits; 0: no deadline */
-  uint32_t expires_high;
+  uint32_t expires_high; /* of an entry for calls: the key of its next grant */
   uint8_t parent; /* for the kernel: index of the grant it was made from, plus 1; 0: none */
   uint8_t child; /* for the kernel: likewise, the newest grant made from it */
   uint8_t sibling; /* for the kernel: likewise, the next grant of the same parent; of a free entry: the next free one */

@@ -14,22 +14,30 @@ const FRAME = {
   depth: 32,
   ceiling: 33,
   doomed: 34,
-  grants: 36,
-  size: 48,
 };
 const MODULE = {
   info: 0,
   sp: 4,
-  index: 8,
-  state: 9,
-  level: 10,
-  ceiling: 11,
-  depth: 12,
+  state: 8,
+  depth: 9,
+  index: 10,
+  level: 11,
+  ceiling: 12,
   events: 13,
   timersOn: 14,
   faults: 20,
 };
-const KERNEL = { frame: 0, ceiling: 12, level: 13, ready: 14, preempted: 15, pending: 20, head: 35, tail: 36 };
+const KERNEL = {
+  frame: 0,
+  ceiling: 12,
+  level: 13,
+  ready: 14,
+  preempted: 15,
+  callGrants: 24,
+  pending: 28,
+  head: 43,
+  tail: 44,
+};
 const CONTEXT_EXTRA_WORDS = 24;
 const CONTEXT = { frame: EXCEPTION_FRAME.size + 4 * (CONTEXT_EXTRA_WORDS + OS_ARGUMENT_WORDS) };
 
@@ -50,8 +58,6 @@ export interface FrameView {
   readonly ceiling: number;
   readonly doomed: boolean;
   readonly savedSp: number;
-  /** Keys of call grants. */
-  readonly grants: readonly number[];
 }
 
 export interface ModuleView {
@@ -94,6 +100,8 @@ export interface KernelView {
   readonly preempted: number;
   readonly pending: readonly number[];
   readonly grants: readonly GrantView[];
+  /** Grants of calls in use. */
+  readonly callGrants: number;
   readonly freeHead: number;
   readonly freeTail: number;
 }
@@ -146,7 +154,6 @@ export function kernelState(device: Memory): KernelView {
         ceiling: byte(at + FRAME.ceiling),
         doomed: byte(at + FRAME.doomed) !== 0,
         savedSp: word(at),
-        grants: [half(at + FRAME.grants), half(at + FRAME.grants + 2)].filter((key) => key !== 0),
       });
     }
     return list;
@@ -184,6 +191,7 @@ export function kernelState(device: Memory): KernelView {
     preempted,
     pending: Array.from({ length: 5 }, (_, i) => half(kernel + KERNEL.pending + 2 * i)),
     grants,
+    callGrants: (word(kernel + KERNEL.callGrants) - device.address('ts_grants')) / TS_GRANT.size,
     freeHead: byte(kernel + KERNEL.head),
     freeTail: byte(kernel + KERNEL.tail),
   };

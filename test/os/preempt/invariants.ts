@@ -4,6 +4,8 @@ import { kernelState } from '../kernel-state.js';
 import type { OsDevice } from '../os-device.js';
 
 const CALL_GRANT = 1;
+/** As in kernel.h: entries before this one are for calls. */
+const CALL_GRANTS = 32;
 
 /** Empty when all is well. `states`: also that every module runs. */
 export function violations(device: OsDevice, states: boolean): string[] {
@@ -34,7 +36,7 @@ export function violations(device: OsDevice, states: boolean): string[] {
 }
 
 function grantViolations(device: OsDevice): string[] {
-  const { grants, freeHead, freeTail, modules } = kernelState(device);
+  const { grants, callGrants, freeHead, freeTail, modules } = kernelState(device);
   const wrong: string[] = [];
   const live = grants.filter(({ key }) => key !== 0);
   for (const grant of live) {
@@ -55,6 +57,7 @@ function grantViolations(device: OsDevice): string[] {
       if (child !== grant.index + 1) wrong.push(`grant ${grant.index} is not among its parent's`);
     }
   }
+  if (callGrants !== 0) wrong.push(`${callGrants} grants of calls are left`);
   const free = new Set<number>();
   let last = 0;
   for (let at = freeHead; at !== 0; at = grants[at - 1]!.sibling) {
@@ -62,12 +65,13 @@ function grantViolations(device: OsDevice): string[] {
       wrong.push('the queue of free grants is a circle');
       break;
     }
+    if (at <= CALL_GRANTS) wrong.push(`grant ${at - 1} of calls is in the queue of the others`);
     if (grants[at - 1]!.key !== 0) wrong.push(`grant ${at - 1} is free and in use`);
     free.add(at);
     last = at;
   }
   if (last !== freeTail) wrong.push(`the queue of free grants ends with ${last - 1}, not with ${freeTail - 1}`);
-  if (free.size + live.length !== grants.length)
-    wrong.push(`${grants.length - free.size - live.length} grants are lost`);
+  const lost = grants.length - CALL_GRANTS - free.size - live.length;
+  if (lost !== 0) wrong.push(`${lost} grants are lost`);
   return wrong;
 }
