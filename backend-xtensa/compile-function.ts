@@ -30,6 +30,8 @@ export interface FunctionContext {
   readonly hardwareLoops: boolean;
   /** Leave the frame to the part of a function that needs one. */
   readonly shrinkWrap: boolean;
+  /** Copy a little code where that saves jumps. */
+  readonly copyForSpeed: boolean;
   /** Looks at every allocation (the checker, in tests). */
   readonly inspectAllocation?: (input: RegallocInput, output: RegallocOutput) => void;
   readonly onStats?: (stats: RegallocStats) => void;
@@ -88,7 +90,15 @@ function attempt(
     belowBytes,
   });
   const unframed = quickWay(mach, input, allocation, context.abi);
-  const buffer = expand({ mach, input, allocation, frame, unframed, bodyOffset: facts.bodyOffset });
+  const buffer = expand({
+    mach,
+    input,
+    allocation,
+    frame,
+    unframed,
+    bodyOffset: facts.bodyOffset,
+    mayCopy: context.copyForSpeed,
+  });
   const symbol = context.symbols[func.index]!;
   const encoded = encodeFunction(buffer, symbol, facts.signature);
   context.onStats?.(allocation.stats);

@@ -93,6 +93,7 @@ export function compileModule(ir: IrModule, options: CompileOptions = {}): Compi
     stackLimit: stackLimitSymbol(ir.name),
     checkReturns: cfi === 'full',
     shrinkWrap: level !== '0' && options.without?.has('shrink-wrap') !== true,
+    copyForSpeed: level === '2' && options.without?.has('tail-copies') !== true,
     hardwareLoops: level !== '0' && options.without?.has('hardware-loops') !== true,
     ...(options.inspectAllocation === undefined ? {} : { inspectAllocation: options.inspectAllocation }),
     onStats: (stats) => {

@@ -20,6 +20,12 @@ const SR_BR = 4;
 const SR_MISC0 = 244;
 const SR_MISC1 = 245;
 const DIRECT_REACH = 1020;
+/** Least weight of a block within a loop. */
+const LOOP_WEIGHT = 10;
+/** Instructions, moves and branch that are copied to save a jump. */
+const MAX_COPIED = 3;
+/** Pseudos that may be among them: those that mean the same everywhere. */
+const COPIED: ReadonlySet<number> = new Set([Pseudo.Move, Pseudo.Const, Pseudo.Symbol, Pseudo.SetIf]);
 
 /** Number of a register within its own file. */
 const fileNumber = (register: number): number =>
@@ -44,6 +50,8 @@ export interface AllocatedFunction {
   readonly unframed: ReadonlySet<MachBlock> | null;
   /** Byte offset of the body in the .wasm file. */
   readonly bodyOffset: number;
+  /** Copy a little code where that saves jumps. */
+  readonly mayCopy: boolean;
 }
 
 export const expand = (func: AllocatedFunction): CodeBuffer => new Expander(func).run();
@@ -71,6 +79,7 @@ class Expander {
   private readonly frame: Frame;
   private readonly unframed: ReadonlySet<MachBlock> | null;
   private readonly bodyOffset: number;
+  private readonly mayCopy: boolean;
 
   constructor(func: AllocatedFunction) {
     const { mach } = func;
@@ -80,14 +89,14 @@ class Expander {
     this.frame = func.frame;
     this.unframed = func.unframed;
     this.bodyOffset = func.bodyOffset;
+    this.mayCopy = func.mayCopy;
     this.labels = mach.blocks.map(() => this.out.newLabel());
     this.forward = mach.blocks.map((block) => (this.isEmpty(block) ? block.succs[0]!.target : null));
     this.breakCycles();
   }
 
   run(): CodeBuffer {
-    const { out, mach, input } = this;
-    const { movesBefore, skipped, locations } = this.allocation;
+    const { out, mach } = this;
     const withCode = mach.blocks.filter((block) => this.forward[block.index] === null);
     const kept = this.unframedFirst(rotateLoops(withCode, (block) => this.resolve(block)));
     const unframedCount = kept.findIndex((block) => this.unframed?.has(block) !== true);
@@ -98,23 +107,28 @@ class Expander {
       if (b === unframedCount) out.frameStart = out.count;
       if (isTarget[block.index] !== 0) this.lastTarget = out.count;
       out.setWeight(block.weight);
-      const start = input.blockStart(block.index);
-      const end = input.blockEnd(block.index);
-      for (let i = start; i < end; i++) {
-        const moves = movesBefore.get(i);
-        if (moves !== undefined) for (const move of moves) this.move(move);
-        if (skipped.has(i)) continue;
-        const inst = input.insts[i]!;
-        this.regs = locations[i]!;
-        out.setLoc(inst.loc);
-        if (i === end - 1) this.terminator(inst, block, kept[b + 1]);
-        else if (inst.op === Pseudo.Loop) this.loopStart(inst, block, kept[b + 1]);
-        else this.inst(inst, block);
-      }
+      this.block(block, kept[b + 1]);
     }
     for (const check of this.windowChecks) this.askForWindow(check);
     if (this.loopConflicts.size > 0) throw new LoopConflict(this.loopConflicts);
     return out;
+  }
+
+  private block(block: MachBlock, next: MachBlock | undefined): void {
+    const { out, input } = this;
+    const { movesBefore, skipped, locations } = this.allocation;
+    const end = input.blockEnd(block.index);
+    for (let i = input.blockStart(block.index); i < end; i++) {
+      const moves = movesBefore.get(i);
+      if (moves !== undefined) for (const move of moves) this.move(move);
+      if (skipped.has(i)) continue;
+      const inst = input.insts[i]!;
+      this.regs = locations[i]!;
+      out.setLoc(inst.loc);
+      if (i === end - 1) this.terminator(inst, block, next);
+      else if (inst.op === Pseudo.Loop) this.loopStart(inst, block, next);
+      else this.inst(inst, block);
+    }
   }
 
   private unframedFirst(blocks: readonly MachBlock[]): readonly MachBlock[] {
@@ -185,9 +199,12 @@ class Expander {
     const { out, frame } = this;
     const isFramed = this.unframed?.has(block) !== true;
     switch (inst.op) {
-      case Pseudo.Jump:
-        this.jump(this.resolve(block.succs[0]!.target), next);
+      case Pseudo.Jump: {
+        const target = this.resolve(block.succs[0]!.target);
+        if (target !== next && this.isBetterCopied(target, block)) this.block(target, next);
+        else this.jump(target, next);
         return;
+      }
       case Pseudo.Return:
         if (isFramed) frame.epilogue(out, inst.loc);
         out.inst(Op.RET_N);
@@ -243,6 +260,23 @@ class Expander {
     this.jump(this.resolve(block.succs[1]!.target), next);
   }
 
+  /** A copy of a few instructions and a branch saves a loop the jump to them. */
+  private isBetterCopied(target: MachBlock, from: MachBlock): boolean {
+    const { input } = this;
+    const { movesBefore, skipped } = this.allocation;
+    if (!this.mayCopy || from.weight < LOOP_WEIGHT || target.loopHeader || target.succs.length !== 2) return false;
+    if (this.unframed?.has(target) !== this.unframed?.has(from)) return false;
+    const last = input.blockEnd(target.index) - 1;
+    let size = 0;
+    for (let i = input.blockStart(target.index); i <= last; i++) {
+      size += movesBefore.get(i)?.length ?? 0;
+      if (skipped.has(i)) continue;
+      const { op, site } = input.insts[i]!;
+      if (++size > MAX_COPIED || (site !== 0 && !isBranch(op)) || (op >= Pseudo.Entry && !COPIED.has(op))) return false;
+    }
+    return isBranch(input.insts[last]!.op);
+  }
+
   private jump(target: MachBlock, next: MachBlock | undefined): void {
     if (target !== next) this.out.jump(this.labels[target.index]!);
   }
@@ -256,6 +290,10 @@ class Expander {
       this.jump(taken, next);
     } else if (taken === next) {
       out.branch(inverseBranch(inst.op), this.reg(0), second, this.labels[other.index]!);
+    } else if (other !== next && taken.id < 0 && other.id >= 0) {
+      // A block made for an edge leads past something, which is the less likely way.
+      out.branch(inverseBranch(inst.op), this.reg(0), second, this.labels[other.index]!);
+      this.jump(taken, next);
     } else {
       out.branch(inst.op, this.reg(0), second, this.labels[taken.index]!);
       this.jump(other, next);

@@ -30,6 +30,7 @@ function blessed(text: string): string {
     checkReturns: input.includes('; cfi: full'),
     hardwareLoops: true,
     shrinkWrap: true,
+    copyForSpeed: true,
     inspectAllocation: checkAllocation,
   };
   const facts = { signature: null, bodyOffset: 0, ownCheck: true };
