@@ -2,6 +2,7 @@
  * and its linear memory, raw, behind a header that says what they belong to. Only the same code at the same addresses
  * can take it back. Takes and gives native pointers; knows no module's contents. */
 #include "flash.h"
+#include "imc.h"
 #include "sys.h"
 
 void *memcpy(void *to, const void *from, size_t n);
@@ -12,7 +13,7 @@ enum { SNAPSHOT_MAGIC = 0x31535354 /* "TSS1" */ };
 /** Little-endian; `data_bytes`, `bss_bytes` and `memory_bytes` bytes follow. */
 struct snapshot {
     uint32_t magic;
-    uint32_t identity; /* CRC-32 of descriptor and function table: of addresses and code layout */
+    uint32_t identity; /* of descriptor, version and function table: the same code at the same addresses */
     uint32_t data_bytes;
     uint32_t bss_bytes;
     uint32_t memory_bytes;
@@ -20,10 +21,9 @@ struct snapshot {
 
 static struct snapshot describe(const struct ts_module_info *info)
 {
-    uint32_t identity = ts_crc32(info, sizeof *info);
-    if (info->wasm != 0)
-        identity ^= ts_crc32(info->wasm->funcs, info->wasm->func_count * sizeof *info->wasm->funcs);
-    return (struct snapshot){SNAPSHOT_MAGIC, identity, info->data_bytes, info->bss_bytes,
+    uint32_t parts[3] = {ts_crc32(info, sizeof *info), ts_crc32(info->version, ts_string_bytes(info->version)), 0};
+    if (info->wasm != 0) parts[2] = ts_crc32(info->wasm->funcs, info->wasm->func_count * sizeof *info->wasm->funcs);
+    return (struct snapshot){SNAPSHOT_MAGIC, ts_crc32(parts, sizeof parts), info->data_bytes, info->bss_bytes,
                              info->memory != 0 ? info->memory->bytes : 0};
 }
 

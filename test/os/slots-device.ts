@@ -13,7 +13,7 @@ import type { MethodName } from '../../manifest/file.js';
 import { rawPublicKey } from '../../manifest/keys.js';
 import { loadManifest } from '../../manifest/load.js';
 import { wat } from '../support/wat.js';
-import { handler, IMPORTS, OsDevice, word, type Answer, type BuiltDevice } from './os-device.js';
+import { handler, IMPORTS, OsDevice, word, type Answer, type BuiltDevice, type ModuleText } from './os-device.js';
 
 /** PKCS #8 of a private key that is the same in every run: 32 bytes of its number. */
 function testKey(number: number): KeyObject {
@@ -33,31 +33,30 @@ export interface BuiltSlots extends BuiltDevice {
 const SLOT_RAM = 12 * 1024;
 const BUFFER_BYTES = 4096;
 
-/** An image with slots `main` (one page) and `second`, and a module `steady` that answers GET /steady with 2.05. */
-export async function buildSlots(version = '1.0.0'): Promise<BuiltSlots> {
+const STEADY: ModuleText = {
+  name: 'steady',
+  wat: `${IMPORTS} (memory (export "memory") 1) ${handler('get', `(i32.const ${word(2.05)})`)}`,
+  stack: 2048,
+  memory: { max: 1024 },
+  provides: [{ method: 'GET', path: '/steady', handler: 'get', contract: { deadline: '1ms' } }],
+};
+
+/** An image with slots `main` and `second` (one page each), a module `steady` that answers GET /steady with 2.05, and more. */
+export async function buildSlots(more: readonly ModuleText[] = []): Promise<BuiltSlots> {
+  const modules = [STEADY, ...more];
   const file = {
     name: 'slots',
     version: '1.0.0',
-    modules: [
-      {
-        name: 'steady',
-        wasm: 'steady.wasm',
-        version,
-        stack: 2048,
-        memory: { max: 1024 },
-        provides: [{ method: 'GET', path: '/steady', handler: 'get', contract: { deadline: '1ms' } }],
-      },
-    ],
+    modules: modules.map(({ wat: _, ...entry }) => ({ version: '1.0.0', wasm: `${entry.name}.wasm`, ...entry })),
     slots: [
       { name: 'main', pages: 1, ram: SLOT_RAM },
       { name: 'second', pages: 1, ram: SLOT_RAM },
     ],
   };
-  const bytes = await wat(
-    `(module ${IMPORTS} (memory (export "memory") 1) ${handler('get', `(i32.const ${word(2.05)})`)})`,
-  );
-  const manifest = loadManifest(Buffer.from(JSON.stringify(file)), 'things.json');
-  const built = buildThings(manifest, new Map([['steady', { bytes, file: 'steady.wasm' }]]), {
+  const inputs = new Map<string, { bytes: Uint8Array; file: string }>();
+  for (const { name, wat: text } of modules)
+    inputs.set(name, { bytes: await wat(`(module ${text})`, { names: true }), file: `${name}.wasm` });
+  const built = buildThings(loadManifest(Buffer.from(JSON.stringify(file)), 'things.json'), inputs, {
     board: ESP32,
     compile: {},
     publicKey: rawPublicKey(createPublicKey(SIGNER)),
