@@ -267,7 +267,7 @@ const implies = (check: Inst, other: Inst): boolean =>
   check.imm >= other.imm && coversRights(windowRights(check), windowRights(other));
 
 /** Root value and constant displacement of an access's address. */
-function place(access: Inst): [root: Inst, offset: number] {
+export function place(access: Inst): [root: Inst, offset: number] {
   let at = access.args[0]!;
   let offset = access.imm;
   for (;;) {

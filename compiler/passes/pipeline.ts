@@ -12,6 +12,7 @@ import { reduceBoundsChecks } from './bounds.js';
 import { expandIndirectCalls, type CfiLevel } from './cfi.js';
 import { callDirectly, foldGlobals } from './constant-state.js';
 import { eliminateDeadCode } from './dce.js';
+import { dropDeadStores } from './dead-stores.js';
 import { fold } from './fold.js';
 import { numberValues } from './gvn.js';
 import { FAST, inlineCalls, SMALL } from './inline.js';
@@ -91,6 +92,8 @@ function cleanup(suffix: string, words: boolean): Pass[] {
     {
       ...common,
       name: `stack-pairs${suffix}`,
+      // Once lowered, what it removes is worth a moment more than the moves that take its place are bytes.
+      levels: words ? '12' : OPTIMISED,
       run: (func, { stats }) => {
         const c = removeStackPairs(func);
         count(stats, `stack-pairs${suffix}.pairs`, c.pairs);
@@ -163,6 +166,11 @@ const LATE: readonly Pass[] = [
       count(stats, 'bounds.grouped', c.grouped);
       count(stats, 'bounds.rebased', c.rebased);
     },
+  },
+  {
+    name: 'dead-stores',
+    levels: OPTIMISED,
+    run: (func, { module, stats }) => count(stats, 'dead-stores.dropped', dropDeadStores(func, module)),
   },
   {
     name: 'cfi',
