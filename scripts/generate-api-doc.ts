@@ -34,7 +34,7 @@ function readHeader(): Entry[] {
       continue;
     }
     const doc = oneLine(comment!.replace(/^ \* ?/gm, ''));
-    const macro = /^#define (TS_\w+)(\(\w*\))?/.exec(declaration!);
+    const macro = /^#define (TS_\w+)(\([\w, ]*\))?/.exec(declaration!);
     const c = oneLine(
       declaration!.replace(/^(TS_INLINE|TS_IMPORT\("\w+"\)|__attribute__\(\(.*?\)\) TS_INLINE)\s+/, ''),
     );
@@ -86,6 +86,7 @@ function readRust(): Map<string, string> {
 /** Where a language's form is not named by the rule: a function of its SDK, or how it is written. */
 const ASSEMBLYSCRIPT: Readonly<Record<string, string>> = {
   TS_HANDLER: 'export function name(payload: usize, payloadBytes: u32, response: usize, capacity: u32): Result',
+  TS_TYPED_HANDLER: 'the same; changetype<T>(payload) gives it a type',
   TS_ON_START: 'export function on_start(): void',
   TS_ON_TIMER: 'export function on_timer(timer: u32): void',
   TS_ON_NOTIFY: 'export function on_notify(subscription: i32, result: Result): void',
@@ -99,6 +100,7 @@ const ASSEMBLYSCRIPT: Readonly<Record<string, string>> = {
 };
 const RUST: Readonly<Record<string, string>> = {
   TS_HANDLER: 'handler! { fn name(request, response) -> Reply { ... } }',
+  TS_TYPED_HANDLER: 'the same; request.read::<T>() and response.record(&value) give it types',
   TS_ON_START: 'on_start! { ... }',
   TS_ON_TIMER: 'on_timer! { |timer| ... }',
   TS_ON_NOTIFY: 'on_notify! { |subscription, reply| ... }',

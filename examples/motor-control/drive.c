@@ -1,6 +1,6 @@
 // Motor control, drive: a simulated DC motor with an encoder behind the interface a real power stage would have. One
 // request sets the duty and reads the position.
-#include "motor.h"
+#include "drive_things.h"
 
 /** Counts a second at full power, and seconds until 63 % of a step is reached. */
 static const float FULL_SPEED = 5000.0f, TIME_CONSTANT = 0.08f;
@@ -19,12 +19,11 @@ static void advance(void) {
   position += speed * seconds;
 }
 
-TS_HANDLER(drive) {
-  const struct drive_command *command = payload;
+TS_TYPED_HANDLER(drive, struct command, struct position) {
   advance();
-  duty = command->duty;
-  struct drive_state state = {(int32_t)position};
-  return ts_content(response, capacity, &state, sizeof state);
+  duty = payload->duty;
+  struct position here = {(int32_t)position};
+  return ts_content(response, capacity, &here, sizeof here);
 }
 
 TS_ON_START { last = (uint32_t)ts_now(); }

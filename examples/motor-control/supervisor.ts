@@ -1,21 +1,7 @@
 // Motor control, supervisor: lets the rogue go wrong in every way in turn, changes the motor's speed meanwhile, and says
 // how both are doing.
-import { Code, Method, call, code, line, ok, requestAt, timer } from 'thingspire';
-
-// Indices of the manifest's `requires`.
-const GET_MOTOR: u32 = 0;
-const PUT_SETPOINT: u32 = 1;
-
-@unmanaged
-class MotorState {
-  speed: i32;
-  wanted: i32;
-  duty: i32;
-  ticks: u32;
-  missed: u32;
-  worstEarly: u32;
-  worstLate: u32;
-}
+import { Code, Method, code, line, ok, requestAt, timer } from 'thingspire';
+import { Setpoint, State, callMotorGet, callMotorSetpointPut } from './supervisor_things';
 
 const KINDS: StaticArray<string> = [
   'endless loop',
@@ -27,7 +13,8 @@ const KINDS: StaticArray<string> = [
 ];
 const SPEEDS: StaticArray<i32> = [2000, 4000, -1500, 0];
 
-const motor = changetype<MotorState>(memory.data(28, 4));
+const motor = State.at(memory.data(28, 4));
+const setpoint = Setpoint.at(memory.data(4, 4));
 const number = memory.data(4, 4);
 const answer = memory.data(4, 4);
 let nextKind: i32 = 0;
@@ -44,7 +31,7 @@ function provoke(): void {
 }
 
 function report(): void {
-  const result = call(GET_MOTOR, 0, 0, changetype<usize>(motor), offsetof<MotorState>());
+  const result = callMotorGet(motor);
   if (!ok(result)) {
     line().text('motor says ').code(code(result)).log();
     return;
@@ -67,8 +54,8 @@ function report(): void {
 }
 
 function changeSpeed(): void {
-  store<i32>(number, unchecked(SPEEDS[nextSpeed++ % SPEEDS.length]));
-  const result = call(PUT_SETPOINT, number, 4, 0, 0);
+  setpoint.speed = unchecked(SPEEDS[nextSpeed++ % SPEEDS.length]);
+  const result = callMotorSetpointPut(setpoint);
   if (!ok(result)) line().text('setpoint: ').code(code(result)).log();
 }
 

@@ -1,20 +1,19 @@
-// Weather station, alarm rules: an alarm with hysteresis on the filtered temperature. GET alarm shows it and can be
-// observed, PUT alarm/rule changes the limits.
-#include "weather.h"
+// Weather station, alarm rules: an alarm with hysteresis on the filtered temperature; it begins above `high` and ends
+// below `low`. GET alarm shows it and can be observed, PUT alarm/rule changes the limits.
+#include "alarm_things.h"
 
 static struct rule rule = {.high = 2800, .low = 2600};
 static struct alarm state;
 static struct weather weather;
 
-TS_HANDLER(get_alarm) { return ts_content(response, capacity, &state, sizeof state); }
+TS_TYPED_HANDLER(get_alarm, void, struct alarm) { return ts_content(response, capacity, &state, sizeof state); }
 
-TS_HANDLER(get_rule) { return ts_content(response, capacity, &rule, sizeof rule); }
+TS_TYPED_HANDLER(get_rule, void, struct rule) { return ts_content(response, capacity, &rule, sizeof rule); }
 
 // The contract has checked size and ranges; that one limit is below the other it cannot say.
-TS_HANDLER(put_rule) {
-  struct rule wanted = *(const struct rule *)payload;
-  if (wanted.low >= wanted.high) return ts_reply(TS_BAD_REQUEST, 0);
-  rule = wanted;
+TS_TYPED_HANDLER(put_rule, struct rule, void) {
+  if (payload->low >= payload->high) return ts_reply(TS_BAD_REQUEST, 0);
+  rule = *payload;
   return ts_reply(TS_CHANGED, 0);
 }
 

@@ -1,6 +1,6 @@
 // Weather station, console: a line a second with the weather and statistics over the store's samples, which it reads
 // through a window, and a line for each alarm.
-#include "weather.h"
+#include "console_things.h"
 
 static struct alarm alarm;
 static uint32_t last;
@@ -13,7 +13,7 @@ static void add_degrees(ts_line *line, const char *what, int32_t hundredths) {
 /** Statistics of the whole ring, read where it is. */
 static void add_statistics(ts_line *line) {
   struct ring ring;
-  if (!ts_ok(ts_get("/ring", &ring, sizeof ring))) return;
+  if (!ts_ok(call_ring_get(&ring))) return;
   const struct sample *samples = ts_window(ring.window);
   int32_t lowest = samples[0].temperature, highest = lowest, total = 0;
   for (uint32_t i = 0; i < ring.count; i++) {
@@ -45,7 +45,7 @@ TS_ON_START {
 
 TS_ON_TIMER {
   struct weather weather;
-  ts_result result = ts_get("/weather", &weather, sizeof weather);
+  ts_result result = call_weather_get(&weather);
   ts_line line = {0};
   if (!ts_ok(result)) {
     ts_line_text(&line, "no weather: ");

@@ -1,26 +1,13 @@
-// Weather station, filter: median of five samples against spikes, then a low pass; publishes temperature and trend.
+// Weather station, filter: median of five samples against spikes, then a low pass; publishes temperature and trend, in
+// 1/100 degree and 1/100 degree a second.
 import { Code, Result, content, log, notify, observe, ok, reply } from 'thingspire';
-
-/** Temperatures are in 1/100 degree Celsius, times in milliseconds since the start. */
-@unmanaged
-class Sample {
-  time: u32;
-  temperature: i32;
-}
-
-@unmanaged
-class Weather {
-  time: u32;
-  temperature: i32;
-  /** Change in 1/100 degree a second. */
-  trend: i32;
-}
+import { Sample, Weather } from './filter_things';
 
 const WINDOW: i32 = 5;
 const ALPHA: f32 = 0.3;
 
-const sample = changetype<Sample>(memory.data(8, 4));
-const weather = changetype<Weather>(memory.data(12, 4));
+const sample = Sample.at(memory.data(8, 4));
+const weather = Weather.at(memory.data(12, 4));
 const recent = memory.data(20, 4);
 const sorted = memory.data(20, 4);
 let filled: i32 = 0;
@@ -55,11 +42,11 @@ function feed(time: u32, temperature: i32): void {
 
 export function get_weather(payload: usize, payloadBytes: u32, response: usize, capacity: u32): Result {
   if (weather.time == 0) return reply(Code.ServiceUnavailable);
-  return content(response, capacity, changetype<usize>(weather), offsetof<Weather>());
+  return content(response, capacity, weather.address, Weather.size);
 }
 
 export function on_start(): void {
-  if (observe('/sensor/temperature', changetype<usize>(sample), 8) < 0) log('no sensor to observe');
+  if (observe('/sensor/temperature', sample.address, Sample.size) < 0) log('no sensor to observe');
 }
 
 export function on_notify(subscription: i32, result: Result): void {

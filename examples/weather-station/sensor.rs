@@ -1,7 +1,10 @@
 //! Weather station, sensor driver: reads a TMP102-like thermometer on the I2C bus ten times a second and publishes what
-//! it shows. Without one it makes up weather: a day lasts twelve seconds, and now and then the wire picks up a spike.
+//! it shows, in 1/100 degree with the milliseconds since the start. Without one it
+//! makes up weather: a day lasts twelve seconds, and now and then the wire picks up a spike.
 #![no_std]
 #![crate_type = "cdylib"]
+mod sensor_things;
+use sensor_things::Sample;
 use thingspire::*;
 
 /// Writes the register number, then reads what the buffer holds.
@@ -9,16 +12,7 @@ const SENSOR: &str = "/dev/i2c/0/72";
 const PERIOD_MS: u32 = 100;
 const DAY_MS: i32 = 12_000;
 
-/// Temperatures are in 1/100 degree Celsius, times in milliseconds since the start.
-#[derive(Clone, Copy)]
-#[repr(C)]
-struct Sample {
-    time: u32,
-    temperature: i32,
-}
-unsafe impl Plain for Sample {}
-
-static SAMPLE: State<Sample> = State::new(Sample { time: 0, temperature: 0 });
+static SAMPLE: State<Sample> = State::new(Sample::ZERO);
 static WIRED: State<bool> = State::new(true);
 
 /// From the register: 1/256 degree in 16 bits.

@@ -2,29 +2,14 @@
 //! after a time, GET ring a window on all of them where they are.
 #![no_std]
 #![crate_type = "cdylib"]
+mod store_things;
+use store_things::{Ring, Sample};
 use thingspire::*;
 
 const CAPACITY: usize = 64;
-const SAMPLE_BYTES: usize = 8;
+const SAMPLE_BYTES: usize = core::mem::size_of::<Sample>();
 /// As long as a reader may keep the window open.
 const WINDOW_MS: u32 = 500;
-
-#[derive(Clone, Copy)]
-#[repr(C)]
-struct Sample {
-    time: u32,
-    temperature: i32,
-}
-unsafe impl Plain for Sample {}
-
-#[derive(Clone, Copy)]
-#[repr(C)]
-struct Ring {
-    window: u32,
-    count: u32,
-    newest: u32,
-}
-unsafe impl Plain for Ring {}
 
 static SAMPLES: Buffer<{ CAPACITY * SAMPLE_BYTES }> = Buffer::new();
 /// How many samples have ever been stored.

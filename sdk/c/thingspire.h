@@ -73,6 +73,12 @@ TS_INLINE bool ts_ok(ts_result result) { return result >> 29 == 2; }
   ts_result name(TS_UNUSED const void *payload, TS_UNUSED uint32_t payload_bytes, TS_UNUSED void *response, \
                  TS_UNUSED uint32_t capacity)
 
+/** The same with types for payload and response, as the prototypes of `wasm-aot stubs` have them; `void` for none. */
+#define TS_TYPED_HANDLER(name, request, reply)                                                            \
+  TS_EXPORT(#name)                                                                                        \
+  ts_result name(TS_UNUSED const request *payload, TS_UNUSED uint32_t payload_bytes, TS_UNUSED reply *response, \
+                 TS_UNUSED uint32_t capacity)
+
 /** Opens the function that runs once after the module was instantiated, and after each restart. */
 #define TS_ON_START TS_EXPORT("on_start") void on_start(void)
 
