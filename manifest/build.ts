@@ -1,5 +1,6 @@
 // Takes a checked model and its modules' bytes, gives a flash image of the device OS with them: the entry that the
 // command line and tests use. Refuses to know the file system.
+import type { CompileOptions } from '../backend-xtensa/compile-module.js';
 import { RuntimeSymbol } from '../compiler/abi/linker-symbols.js';
 import { LIBCALLS } from '../compiler/abi/libcalls.js';
 import { BOOT_TABLE_SYMBOL } from '../compiler/abi/os-layout.js';
@@ -41,7 +42,8 @@ export const LINK_INTERFACE: readonly string[] = [
   WindowSymbol.Translate,
 ];
 
-export interface ThingsOptions extends BuildOptions {
+export interface ThingsOptions extends Omit<BuildOptions, 'compile'> {
+  readonly compile?: CompileOptions;
   /** Raw Ed25519 key of who may sign packages. */
   readonly publicKey?: Uint8Array | null;
   /** Instead of the prebuilt runtime. */
@@ -114,7 +116,7 @@ export function buildThings(
 }
 
 /** Every module of the device OS may be given windows. */
-export function osCompileOptions({ compile }: Pick<BuildOptions, 'compile'>): BuildOptions['compile'] {
+export function osCompileOptions({ compile }: { readonly compile?: CompileOptions }): CompileOptions {
   return { ...compile, windows: true };
 }
 

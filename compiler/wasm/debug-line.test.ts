@@ -74,7 +74,9 @@ describe.skipIf(clang === undefined || dwarfdump === undefined)('line table', ()
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
   const compile = (...flags: string[]): Uint8Array => {
     const link = ['-nostdlib', '-Wl,--no-entry'];
-    execFileSync(clang!, ['--target=wasm32', ...flags, ...link, 'main.c', '-o', 'main.wasm'], { cwd: folder });
+    execFileSync(clang!, ['--target=wasm32', '--no-wasm-opt', ...flags, ...link, 'main.c', '-o', 'main.wasm'], {
+      cwd: folder,
+    });
     return readFileSync(join(folder, 'main.wasm'));
   };
 
