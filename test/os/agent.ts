@@ -42,6 +42,7 @@ export const payload = (...words: number[]): Buffer => {
 
 /** A forwarded request goes to the next path, which has less time. */
 const DEADLINES = ['40ms', '20ms', '10ms', '5ms'] as const;
+const INNER = DEADLINES.length - 1;
 
 /** Where agents keep bytes for each other: 256 bytes, value i at i. */
 export const DATA = 1024;
@@ -55,6 +56,8 @@ const COUNTS = 3400;
 export interface AgentOptions extends Omit<Partial<ModuleText>, 'name' | 'wat'> {
   /** Has Op.Grow, and therefore a memory of a whole page. */
   readonly grows?: boolean;
+  /** Forwards by thingspire.call instead of thingspire.request. */
+  readonly byNumber?: boolean;
   /** More of the module's text. */
   readonly more?: string;
   readonly onTimer?: string;
@@ -64,7 +67,7 @@ export interface AgentOptions extends Omit<Partial<ModuleText>, 'name' | 'wat'> 
 export function agent(
   name: string,
   others: readonly string[],
-  { more = '', grows = false, onTimer = '', ...entry }: AgentOptions = {},
+  { more = '', grows = false, byNumber = false, onTimer = '', ...entry }: AgentOptions = {},
 ): ModuleText {
   const arg = (i: number): string => `(i32.load offset=${4 * i} (local.get $p))`;
   const forward = (number: string, from: string, length: string, at: string): string =>
@@ -143,7 +146,15 @@ export function agent(
     ],
     requires: [
       ...others.map((other) => ({ path: `/${other}`, methods: ['GET' as const] })),
-      ...others.map((other) => ({ name: `all_${other}`, path: `/${other}/*`, methods: ['PUT' as const] })),
+      ...others.flatMap((other) =>
+        byNumber
+          ? Array.from({ length: INNER }, (_, i) => ({
+              name: `${other}_${i + 1}`,
+              path: `/${other}/${i + 1}`,
+              methods: ['PUT' as const],
+            }))
+          : [{ name: `all_${other}`, path: `/${other}/*`, methods: ['PUT' as const] }],
+      ),
       ...(entry.requires ?? []),
     ],
     wat: `${IMPORTS} (import "wasi_snapshot_preview1" "random_get" (func $random_get (param i32 i32) (result i32)))
@@ -157,7 +168,11 @@ export function agent(
       (func $forward (param $i i32) (param $from i32) (param $n i32) (param $to i32) (param $level i32) (result i32) (local $result i32)
         (call $uri (local.get $i))
         (i32.store16 (i32.const ${URI + name.length}) (i32.add (i32.const 0x312f) (i32.shl (local.get $level) (i32.const 8))))
-        (local.set $result (call $request (i32.const 3) (i32.const ${URI}) (i32.const ${name.length + 2}) (local.get $from) (local.get $n) (local.get $to) (i32.const 4)))
+        (local.set $result ${
+          byNumber
+            ? `(call $call (i32.add (i32.const ${others.length}) (i32.add (i32.mul (local.get $i) (i32.const ${INNER})) (local.get $level))) (local.get $from) (local.get $n) (local.get $to) (i32.const 4))`
+            : `(call $request (i32.const 3) (i32.const ${URI}) (i32.const ${name.length + 2}) (local.get $from) (local.get $n) (local.get $to) (i32.const 4))`
+        })
         (if (result i32) (i32.eq (local.get $result) (i32.const ${word(2.05, 4)})) (then (i32.load (local.get $to))) (else (local.get $result))))
       (func $run (param $p i32) (param $n i32) (param $r i32) (param $level i32) (result i32) (local $op i32) (local $x i32) (local $y i32)
         (local.set $op (i32.load (local.get $p)))

@@ -6,7 +6,7 @@ import { bootDevice, handler, IMPORTS, prepareRuntime, word, type ModuleText, ty
 
 type ServiceEntry = NonNullable<ModuleText['provides']>[number];
 
-const record: TypeEntry = {
+const record = {
   type: 'record',
   fields: [
     { name: 'a', type: 'u8', min: 1, max: 5 },
@@ -21,7 +21,7 @@ const record: TypeEntry = {
     { name: 'j', type: 'f64', min: 0, max: 1000 },
     { name: 'k', type: 'u16', min: 1, max: 9, count: 3 },
   ],
-};
+} satisfies TypeEntry;
 const OFFSETS = { a: 0, b: 1, c: 2, d: 4, e: 6, f: 8, g: 12, h: 16, i: 24, j: 32, k: 40 };
 const RECORD_BYTES = 48;
 type Fields = Record<keyof Omit<typeof OFFSETS, 'k' | 'i'>, number> & { i: bigint; k: readonly number[] };
@@ -55,6 +55,11 @@ function encode(fields: Fields): Buffer {
   return bytes;
 }
 
+/** The part of it that calls by number check on their own way (call.S). */
+const plain: TypeEntry = { type: 'record', fields: record.fields.filter(({ name }) => name <= 'h') };
+const PLAIN_BYTES = 20;
+const PLAIN_FIELDS: ReadonlySet<string> = new Set(['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h']);
+
 const small: TypeEntry = {
   type: 'record',
   fields: [
@@ -76,6 +81,7 @@ const store: ModuleText = {
   restart: { policy: 'on-fault', backoff: '1ms' },
   provides: [
     ...pair('record', record),
+    ...pair('plain', plain),
     ...pair('list', { type: 'array', of: small as never, min: 1, max: 4 }),
     ...pair('text', { type: 'utf8', max: 16 }),
     ...pair('cbor', { type: 'cbor', max: 40 }),
@@ -111,12 +117,40 @@ const asker = (name: string): ModuleText => ({
   )}`,
 });
 
+/** Sends what it gets to /plain by number, and gets from there: the result word comes back. */
+const proxy: ModuleText = {
+  name: 'proxy',
+  provides: [
+    {
+      method: 'PUT',
+      path: '/via',
+      handler: 'put',
+      contract: { request: { type: 'bytes', max: 64 }, response: { type: 'bytes', max: 4 }, deadline: '5ms' },
+    },
+    { method: 'GET', path: '/via', handler: 'get', contract: { response: { type: 'bytes', max: 4 }, deadline: '5ms' } },
+  ],
+  requires: [
+    { path: '/plain', methods: ['PUT'], name: 'put' },
+    { path: '/plain', methods: ['GET'], name: 'get' },
+  ],
+  wat: `${IMPORTS} (memory (export "memory") 1)
+    ${handler(
+      'put',
+      `(memory.copy (i32.const 512) (local.get $p) (local.get $n))
+       (i32.store (local.get $r) (call $call (i32.const 0) (i32.const 512) (local.get $n) (i32.const 0) (i32.const 0))) (i32.const ${word(2.05, 4)})`,
+    )}
+    ${handler(
+      'get',
+      `(i32.store (local.get $r) (call $call (i32.const 1) (i32.const 0) (i32.const 0) (i32.const 1024) (i32.const 64))) (i32.const ${word(2.05, 4)})`,
+    )}`,
+};
+
 describe('contracts', () => {
   let device: OsDevice;
   const put = (path: string, payload: Uint8Array | string): number => device.request('PUT', path, payload).code;
   beforeAll(async () => {
     await prepareRuntime();
-    device = await bootDevice([store, asker('friend'), asker('stranger')]);
+    device = await bootDevice([store, proxy, asker('friend'), asker('stranger')]);
   }, 120_000);
 
   it('accepts a record with every field in range', () => {
@@ -163,6 +197,41 @@ describe('contracts', () => {
   ];
   it.each(fine)('accepts %s', (_, fields) => {
     expect(put('/record', encode({ ...good, ...fields }))).toBe(2.04);
+  });
+  describe('of calls by number', () => {
+    const via = (payload: Uint8Array): number => device.request('PUT', '/via', payload).payload.readUInt32LE();
+    const of = (fields: Partial<Fields>): Buffer => encode({ ...good, ...fields }).subarray(0, PLAIN_BYTES);
+    const isPlain = ([, fields]: [string, Partial<Fields>]): boolean =>
+      Object.keys(fields).every((name) => PLAIN_FIELDS.has(name));
+    it('accept what is in range', () => {
+      for (let i = 0; i < 3; i++) expect(via(of({}))).toBe(word(2.04));
+      expect(device.get('/via').payload.readUInt32LE()).toBe(word(2.05, PLAIN_BYTES));
+      expect(device.get('/via').payload.readUInt32LE()).toBe(word(2.05, PLAIN_BYTES));
+    });
+    it.each(bad.filter(isPlain))('refuse %s out of range with 4.00', (_, fields) => {
+      expect(via(of(fields))).toBe(word(4));
+    });
+    it.each(fine.filter(isPlain))('accept %s', (_, fields) => {
+      expect(via(of(fields))).toBe(word(2.04));
+    });
+    it('refuse other sizes', () => {
+      expect(via(of({}).subarray(1))).toBe(word(4));
+      expect(via(Buffer.concat([of({}), Buffer.of(0)]))).toBe(word(4.13));
+    });
+    it.each(bad.filter(isPlain))('take %s in a response for a breach', (_, fields) => {
+      expect(put('/any', of(fields))).toBe(2.04);
+      expect(device.get('/via').payload.readUInt32LE()).toBe(word(5));
+      expect(device.console).toContain('fault: module store 1.0.0: contract broken');
+      device.console = '';
+      device.pass(100);
+    });
+    it('take a response of another size for a breach', () => {
+      for (const bytes of [0, PLAIN_BYTES - 1, PLAIN_BYTES + 1]) {
+        expect(put('/any', Buffer.alloc(bytes, 3))).toBe(2.04);
+        expect(device.get('/via').payload.readUInt32LE()).toBe(word(5));
+        device.pass(100);
+      }
+    });
   });
   it('refuses a record of another size', () => {
     expect(put('/record', encode(good).subarray(1))).toBe(4);

@@ -9,7 +9,10 @@ const READ = 1;
 const WRITE = 2;
 const OFFSET_BITS = 18;
 
-describe('grants', () => {
+describe.each([
+  ['by URI', false],
+  ['by number', true],
+])('grants, calls %s', (_, byNumber) => {
   let built: BuiltDevice;
   let device: OsDevice;
   beforeAll(async () => {
@@ -20,7 +23,7 @@ describe('grants', () => {
         agent(
           name,
           names.filter((other) => other !== name),
-          { grows: name === 'a' },
+          { grows: name === 'a', byNumber },
         ),
       ),
     );

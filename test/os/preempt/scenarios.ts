@@ -75,26 +75,28 @@ function lead(
   };
 }
 
-const b = agent('b', ['c']);
+/** Calls by URI go through C, those by number through call.S. */
+const b = agent('b', ['c'], { byNumber: true });
 const c = agent('c', ['b']);
+const byNumber = agent('c', ['b'], { byNumber: true });
 
 const calls: Scenario = {
   name: 'calls',
   modules: [
     lead(
-      '(local.set $x (i32.add (call $b (i32.const 5) (i32.const 0) (i32.const 5) (i32.const 0) (i32.const 0) (i32.const 1030)) (call $call (i32.const 1) (i32.const 0) (i32.const 0) (i32.const 4200) (i32.const 4))))',
+      `(local.set $x (i32.add
+         (call $b (i32.const ${Op.Forward}) (i32.const 0) (i32.const ${Op.Forward}) (i32.const 0) (i32.const ${Op.Load}) (i32.const ${DATA + 6}))
+         (call $call (i32.const 1) (i32.const 0) (i32.const 0) (i32.const 4200) (i32.const 4))))`,
     ),
     b,
-    c,
+    byNumber,
   ],
   steps: [
     // host -> b -> c -> b: the payload goes on as a window of a window
     step('b', 9, Op.PassOn, 0, Op.PassOn, 0, Op.Load, DATA + 9),
-    // lead -> b -> c -> b loads b's own byte, and a call by number whose result word is added
-    { ...step('lead', (word(2.05, 4) + 0) >>> 0, 0), word: undefined as never },
-  ].map((one) =>
-    one.word === undefined ? { method: one.method, uri: one.uri, payload: one.payload, code: one.code } : one,
-  ),
+    // lead -> b -> c -> b loads b's own byte, and the result word of a call by number is added
+    step('lead', word(2.05, 4) + 6, 0),
+  ],
   after: 0,
 };
 
