@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { buildRuntime } from '../../../firmware/build.js';
+import { Thermometer } from '../../../simulator/peripherals/i2c.js';
 import { runOnDevice } from './device-run.js';
 import { expectControlLoop, expectFaults, expectWeather } from './expectations.js';
 
@@ -23,6 +24,17 @@ describe('example applications on the device', () => {
   });
 
   it('weather station', () => expectWeather(runOnDevice(things('weather-station'), 11.2), 11));
+
+  it('weather station with a thermometer on the bus', () => {
+    const lines = runOnDevice(things('weather-station'), 4.2, {}, (machine) =>
+      machine.i2c[0].attach(72, new Thermometer(() => 20 + 2 * machine.clock.seconds())),
+    );
+    const shown = lines.map((line) => /^\[console\] (\d\.\d) s: (\d+\.\d\d) C/.exec(line)?.slice(1).map(Number));
+    expect(shown.length).toBe(4);
+    // The low pass is about 0.4 s late.
+    for (const [seconds, celsius] of shown.map((pair) => pair ?? [NaN, NaN]))
+      expect(Math.abs(celsius! - (20 + 2 * (seconds! - 0.4)))).toBeLessThan(0.3);
+  });
 
   it('motor control beside a module that goes wrong', () => {
     const lines = runOnDevice(things('motor-control'), 3.2);
