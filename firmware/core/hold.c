@@ -28,6 +28,40 @@ uint32_t ts_hold_level(uint32_t level)
     return state;
 }
 
+uint32_t ts_out_of_reach;
+
+/** What the fault handler may look at meanwhile, and what it looked at before. */
+static const struct wasm_module *within_reach[TS_MAX_MODULES];
+static const struct wasm_module *const *all_modules;
+static uint32_t all_count;
+
+void ts_flash_goes(void)
+{
+    uint32_t mask = 0, count = 0;
+    for (uint32_t i = 0; i < TS_MAX_MODULES; i++) {
+        const struct ts_module_info *info = ts_modules[i].info;
+        if (info == 0) continue;
+        if (needs_flash(info)) mask |= 1u << i;
+        else if (info->wasm != 0) within_reach[count++] = info->wasm;
+    }
+    uint32_t ps = ts_lock();
+    all_modules = rt_mailbox.modules;
+    all_count = rt_mailbox.module_count;
+    rt_mailbox.modules = within_reach;
+    rt_mailbox.module_count = count;
+    ts_out_of_reach = mask;
+    ts_unlock(ps);
+}
+
+void ts_flash_comes(void)
+{
+    uint32_t ps = ts_lock();
+    ts_out_of_reach = 0;
+    rt_mailbox.modules = all_modules;
+    rt_mailbox.module_count = all_count;
+    ts_unlock(ps);
+}
+
 uint32_t ts_hold(void)
 {
     uint32_t level = 0;

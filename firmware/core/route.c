@@ -129,7 +129,9 @@ static uint32_t try_service(uint32_t m, uint32_t s, uint32_t method, const char 
     const struct ts_module_info *info = ts_modules[m].info;
     if (info != 0 && s < info->service_count && matches(info->services[s].path, path, bytes)) {
         *known = 1;
-        if (info->services[s].method == method) {
+        /* A list of allowed callers cannot be read then either. */
+        if (info->services[s].method == method && ts_out_of_reach != 0 && info->services[s].contract->callers != 0) *known = 2;
+        else if (info->services[s].method == method) {
             route = route_to(&info->services[s], m);
             if (route == 0) *known = 2;
         }
@@ -142,6 +144,10 @@ uint32_t ts_find_route(uint32_t method, const char *path, uint32_t bytes)
 {
     int known = 0;
     for (uint32_t m = 0; m < TS_MAX_MODULES; m++) {
+        if ((ts_out_of_reach >> m & 1) != 0) {
+            known = 2;
+            continue;
+        }
         const struct ts_module_info *info = ts_modules[m].info;
         uint32_t count = info == 0 ? 0 : info->service_count;
         for (uint32_t s = 0; s < count; s++) {

@@ -27,5 +27,8 @@ uint32_t ts_hold(void);
 /** The same for all events up to a level of the scheduler, whether they need the flash or not. */
 uint32_t ts_hold_level(uint32_t level);
 void ts_release(uint32_t state);
+/** Around the time in which the cache is off, within ts_hold: what looks at all modules leaves out those in flash. */
+void ts_flash_goes(void);
+void ts_flash_comes(void);
 
 #endif

@@ -238,6 +238,9 @@ extern struct ts_grant ts_grants[TS_MAX_GRANTS];
 extern uint32_t ts_current_module; /* index */
 extern uint32_t ts_current_frame; /* serial */
 
+/** Bit per module that lies in flash while the flash is busy: nothing of it can be read, its descriptors neither. */
+extern uint32_t ts_out_of_reach;
+
 /* Masking. Short: the longest masked section is the longest delay of every deadline and event. */
 static inline uint32_t ts_lock(void)
 {

@@ -33,6 +33,24 @@ const ticker = (name: string, priority: number): ModuleText => ({
   provides: [{ method: 'GET', path: `/${name}`, handler: 'get', contract: { response: bytes(4), deadline: '1ms' } }],
 });
 
+/** In RAM, above those in flash: each millisecond it asks for what is not there, and at its 20th it traps. */
+const nosy: ModuleText = {
+  name: 'nosy',
+  priority: 3,
+  stack: 2048,
+  memory: { max: 1024 },
+  restart: { policy: 'on-fault', backoff: '1ms' },
+  wat: `${IMPORTS} (memory (export "memory") 1) (data (i32.const 0) "/nobody") (global $n (mut i32) (i32.const 0))
+    (func (export "on_start") (drop (call $timer (i32.const 0) (i32.const 1) (i32.const 1))))
+    (func (export "on_timer") (param i32) (local $result i32)
+      (local.set $result (call $request (i32.const 1) (i32.const 0) (i32.const 7) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0)))
+      (if (i32.and (i32.ne (local.get $result) (i32.const ${word(4.04)})) (i32.ne (local.get $result) (i32.const ${word(5.03)})))
+        (then (call $log (i32.const 0) (i32.const 7))))
+      (global.set $n (i32.add (global.get $n) (i32.const 1)))
+      (if (i32.eq (global.get $n) (i32.const 20)) (then unreachable)))`,
+  requires: [{ path: '/nobody', methods: ['GET'] }],
+};
+
 const caller: ModuleText = {
   name: 'caller',
   stack: 2048,
@@ -165,5 +183,21 @@ describe('time while the flash is busy', () => {
     expect(inRam).toBeLessThan(1100);
     expect(inFlash).toBeGreaterThan(44_000);
     expect(inFlash).toBeLessThan(48_000);
+  });
+
+  it('what looks at all modules does without those in flash: requests, traps', async () => {
+    const other = await buildSlots([nosy]);
+    const before = base;
+    base = readLinkDescription(Buffer.from(JSON.stringify(linkDescription(other.linked, other.slots))), 'a.slots.json');
+    const [first, second] = [await greet('1.0.0', 'hello'), await greet('1.1.0', 'again')];
+    base = before;
+    const device = new SlotsDevice(other).calm();
+    expect(device.install(first).code).toBe(2.04);
+    device.calm();
+    expect(device.install(second).code).toBe(2.04);
+    device.calm();
+    expect(device.slot()).toMatchObject({ state: 'confirmed', bank: 2 });
+    expect(device.console).not.toContain('/nobody');
+    expect(device.console).toMatch(/fault: module nosy 1\.0\.0: trap: unreachable\n {2}time .*\n {2}#0 func/);
   });
 });

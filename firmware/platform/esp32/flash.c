@@ -39,7 +39,11 @@ static uint32_t cache_control(uint32_t clear, uint32_t set)
     return old;
 }
 
-static void cache_off(void) { cache_control(DPORT_PRO_CACHE_ENABLE, 0); }
+static void cache_off(void)
+{
+    ts_flash_goes();
+    cache_control(DPORT_PRO_CACHE_ENABLE, 0);
+}
 
 /** On with nothing of what it held before. */
 static void cache_on(void)
@@ -52,6 +56,7 @@ static void cache_on(void)
                    register_read(DPORT_PRO_CACHE_CTRL1) & ~(uint32_t)(DPORT_PRO_CACHE_MASK_IRAM0 | DPORT_PRO_CACHE_MASK_DROM0));
     cache_control(0, DPORT_PRO_CACHE_ENABLE);
     __asm__ volatile("isync" ::: "memory");
+    ts_flash_comes();
 }
 
 /** Write enable, the command, and the wait for its end. */
