@@ -32,6 +32,8 @@ interface Row {
   readonly bestMs: number;
   readonly frontendMs: number;
   readonly outputBytes: number;
+  /** The same at -Os. */
+  readonly smallBytes: number;
   readonly heapMB: number;
 }
 
@@ -57,12 +59,14 @@ function measure(path: string): Row {
     outputBytes = compiled.stats.codeBytes;
     heapMB = Math.max(heapMB, process.memoryUsage().heapUsed / 1e6);
   }
+  const small = compileModule(frontend(bytes, { file: basename(path) }), { level: 's' });
   return {
     codeBytes: codeSectionBytes(bytes),
     firstMs: totals[0] as number,
     bestMs: Math.min(...totals),
     frontendMs,
     outputBytes,
+    smallBytes: small.stats.codeBytes,
     heapMB,
   };
 }
@@ -98,6 +102,7 @@ export function compileSpeedTable(files: readonly string[], onProgress: (text: s
         value.toFixed(0),
       ),
       (row.outputBytes / row.codeBytes).toFixed(2),
+      (row.smallBytes / row.codeBytes).toFixed(2),
       row.heapMB.toFixed(0),
       gcc === null ? '-' : gcc.toFixed(0),
       gcc === null ? '-' : (gcc / row.bestMs).toFixed(0),
@@ -105,8 +110,8 @@ export function compileSpeedTable(files: readonly string[], onProgress: (text: s
     return `| ${cells.join(' | ')} |`;
   });
   return [
-    '| module | code section, bytes | first, ms | best, ms | of it front end | KB/s | code out / in | heap, MB | gcc on wasm2c, ms | times |',
-    `|---|${'--:|'.repeat(9)}`,
+    '| module | code section, bytes | first, ms | best, ms | of it front end | KB/s | code out / in | at -Os | heap, MB | gcc on wasm2c, ms | times |',
+    `|---|${'--:|'.repeat(10)}`,
     ...rows,
   ].join('\n');
 }
