@@ -8,8 +8,17 @@ export interface FlowGraph {
   readonly order: Int32Array;
   /** Header of the innermost loop that a block is in, or -1; of a header, of the loop around its own. */
   readonly loopOf: Int32Array;
-  /** 1 for the header of a loop that is entered there only. */
-  readonly isHeader: Uint8Array;
+  /** By header: blocks where its loop is entered, the header first; null for blocks that are none. */
+  readonly entries: readonly (readonly number[] | null)[];
+  /** By block: headers of the loops that are entered there, outermost first. */
+  readonly enters: readonly (readonly number[])[];
+}
+
+/** True if the block is in the loop with that header. */
+export function isInLoop({ loopOf }: FlowGraph, block: number, header: number): boolean {
+  let at = block;
+  while (at >= 0 && at !== header) at = loopOf[at]!;
+  return at >= 0;
 }
 
 /** Jump tables count as branches to all their entries. */
@@ -68,18 +77,18 @@ function positions(successors: readonly (readonly number[])[]): Int32Array {
   return position;
 }
 
-/** Natural loops from the innermost outwards; finished loops count as their header. Loops with other entries are no headers. */
+/** Loops from the innermost outwards; finished loops count as their header. */
 function findLoops(
   successors: readonly (readonly number[])[],
   order: Int32Array,
-): { loopOf: Int32Array; isHeader: Uint8Array } {
+): Pick<FlowGraph, 'loopOf' | 'entries' | 'enters'> {
   const count = successors.length;
   const predecessors: number[][] = successors.map(() => []);
   successors.forEach((list, b) => list.forEach((s) => predecessors[s]!.push(b)));
   const byPosition = new Int32Array(count);
   order.forEach((position, block) => (byPosition[position] = block));
   const loopOf = new Int32Array(count).fill(-1);
-  const isHeader = new Uint8Array(count);
+  const entries: (number[] | null)[] = successors.map(() => null);
   const outermost = Int32Array.from({ length: count }, (_, b) => b);
   const find = (block: number): number => {
     let root = block;
@@ -92,23 +101,27 @@ function findLoops(
     const back = predecessors[header]!.filter((b) => order[b]! >= p);
     if (back.length === 0) continue;
     const body = new Set<number>();
-    let hasOtherEntry = false;
+    const others = new Set<number>();
     const pending = back.map(find).filter((b) => b !== header);
     while (pending.length > 0) {
       const block = pending.pop()!;
       if (body.has(block)) continue;
-      if (order[block]! < p) {
-        hasOtherEntry = true;
-        continue;
-      }
       body.add(block);
-      for (const b of predecessors[block]!) if (find(b) !== header) pending.push(find(b));
+      // An inner loop is entered wherever it may be.
+      for (const entry of entries[block] ?? [block])
+        for (const b of predecessors[entry]!) {
+          if (order[b]! < p) others.add(entry);
+          else if (find(b) !== header && find(b) !== block) pending.push(find(b));
+        }
     }
-    isHeader[header] = hasOtherEntry ? 0 : 1;
+    entries[header] = [header, ...others];
     for (const block of body) {
       loopOf[block] = header;
       outermost[block] = header;
     }
   }
-  return { loopOf, isHeader };
+  const enters: number[][] = successors.map(() => []);
+  for (let p = 0; p < count; p++)
+    for (const block of entries[byPosition[p]!] ?? []) enters[block]!.push(byPosition[p]!);
+  return { loopOf, entries, enters };
 }

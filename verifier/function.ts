@@ -6,10 +6,10 @@ import { high, low } from './arc.js';
 import { ARITHMETIC } from './arithmetic.js';
 import type { CallGraph } from './call-graph.js';
 import { targetOf, type Code, type Violation } from './code.js';
-import { flowGraph, type FlowGraph } from './flow-graph.js';
+import { flowGraph, isInLoop, type FlowGraph } from './flow-graph.js';
 import type { Image } from './image.js';
 import { NOTHING } from './facts.js';
-import { join, implies, weaken, type Arrival, type HardwareLoop } from './join.js';
+import { join, implies, weaken, type Arrival, type HardwareLoop, type Loop } from './join.js';
 import { sameState, State } from './state.js';
 import { call, jumpRegister, leave, refine, tailCall } from './transfers.js';
 import { Walk, type VerifyOptions } from './walk.js';
@@ -23,6 +23,10 @@ const MAX_DESCENTS = 12;
 /** Times that what is not proved at one block is dropped; the first times weaker facts take its place. */
 const MAX_WEAKENINGS = 40;
 const ADOPTIONS = 4;
+/** A function that is not proved is looked at once more, with what was learnt of its loops. */
+const MAX_ATTEMPTS = 2;
+/** Joins in a row that one threshold is followed over. */
+const THRESHOLD_ROUNDS = 6;
 
 /**
  * @param covered bytes below the entry SP that callers have checked
@@ -68,12 +72,25 @@ class FunctionVerifier {
     this.pending = new Uint8Array(code.blocks.length);
     this.graph = flowGraph(code, walk.image);
     this.order = this.graph.order;
-    this.changed = code.blocks.map((_, b) => (this.graph.isHeader[b] === 1 ? new Uint8Array(walk.locations) : null));
+    this.changed = code.blocks.map((_, b) => (this.graph.entries[b] === null ? null : new Uint8Array(walk.locations)));
     this.byPosition = new Int32Array(code.blocks.length);
     this.order.forEach((position, block) => (this.byPosition[position] = block));
   }
 
   run(): Violation[] {
+    const { notes } = this.walk;
+    for (let attempt = 1; ; attempt++) {
+      const violations = this.attempt();
+      if (violations.length === 0 || attempt === MAX_ATTEMPTS || !this.spreadThresholds()) {
+        notes.commit();
+        return violations.sort((a, b) => a.address - b.address);
+      }
+      notes.discard();
+      this.restart();
+    }
+  }
+
+  private attempt(): Violation[] {
     const { walk } = this;
     if (!this.ascend()) return this.giveUp(0, 'the function is too complicated to verify');
     for (let round = 0; round < MAX_DESCENTS && this.descend(); round++);
@@ -81,7 +98,46 @@ class FunctionVerifier {
     const disproved = this.drop();
     if (disproved >= 0 || this.check() >= 0)
       return this.giveUp(Math.max(disproved, 0), 'the verifier found no invariant here that holds');
-    return walk.violations.sort((a, b) => a.address - b.address);
+    return walk.violations;
+  }
+
+  /**
+   * Where a value is compared behind a join, the loops around that may end at the same constants. False if nothing comes of it:
+   * another attempt would end as this one.
+   */
+  private spreadThresholds(): boolean {
+    const { walk } = this;
+    let learnt = false;
+    for (let round = 0; round < THRESHOLD_ROUNDS; round++) {
+      let changed = false;
+      for (let p = this.byPosition.length - 1; p >= 0; p--) {
+        const block = this.byPosition[p]!;
+        const state = this.before[block]!;
+        if (state === null) continue;
+        for (const edge of this.incoming[block]!.values())
+          for (let l = 0; l < walk.locations; l++) {
+            const symbol = state.symbols[l]!;
+            if (edge.symbols[l] === symbol || !walk.ownedByBlock(symbol, block)) continue;
+            const { symbol: from, offset } = edge.get(l);
+            if (walk.inheritThresholds({ symbol: from, offset: offset - state.offsets[l]! }, symbol)) changed = true;
+          }
+      }
+      if (!changed) break;
+      learnt = true;
+    }
+    return learnt;
+  }
+
+  private restart(): void {
+    this.incoming = this.code.blocks.map(() => new Map());
+    this.before.fill(null);
+    this.visits.fill(0);
+    this.pending.fill(0);
+    this.firstPending = 0;
+    this.rounds.clear();
+    for (const flags of this.changed) flags?.fill(0);
+    this.walk.checking = false;
+    this.walk.violations.length = 0;
   }
 
   private giveUp(block: number, reason: string): Violation[] {
@@ -204,13 +260,12 @@ class FunctionVerifier {
     if (this.current < 0) return;
     const { changed, graph } = this;
     const before = this.before[this.current]!;
-    const innermost = changed[this.current] === null ? graph.loopOf[this.current]! : this.current;
+    const innermost = graph.entries[this.current] === null ? graph.loopOf[this.current]! : this.current;
     if (innermost < 0) return;
     for (let l = 0; l < symbols.length; l++) {
       if (symbols[l] === before.symbols[l] && offsets[l] === before.offsets[l]) continue;
       for (let header = innermost; header >= 0; header = graph.loopOf[header]!) {
         const flags = changed[header]!;
-        if (flags === null) continue;
         if (flags[l] === 1) break;
         flags[l] = 1;
       }
@@ -224,14 +279,22 @@ class FunctionVerifier {
       block,
       incoming: edges.map(([, state]) => state),
       isForward: edges.map(([edge]) => this.isForward(edge, block)),
-      changed: this.changed[block]!,
+      loops: this.graph.enters[block]!.map((header) => this.loop(header)),
       before: this.before[block]!,
       visits: this.visits[block]!,
-      loop: this.hardwareLoop(
+      hardware: this.hardwareLoop(
         block,
         edges.map(([edge]) => edge),
       ),
     };
+  }
+
+  private loop(header: number): Loop {
+    const entering: State[] = [];
+    for (const block of this.graph.entries[header]!)
+      for (const [edge, state] of this.incoming[block]!)
+        if (!isInLoop(this.graph, sourceOf(edge), header)) entering.push(state);
+    return { changed: this.changed[header]!, entering };
   }
 
   private isForward(edge: number, block: number): boolean {
@@ -383,3 +446,5 @@ class FunctionVerifier {
 const ENTRY_EDGE = -1;
 const loopBackEdge = (edge: number): number => -edge - 2;
 const isLoopBack = (edge: number): boolean => edge < ENTRY_EDGE;
+/** Block from which the edge leads, -1 for the entry. */
+const sourceOf = (edge: number): number => ((isLoopBack(edge) ? loopBackEdge(edge) : edge) >> 1) - 1;

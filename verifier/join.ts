@@ -36,17 +36,24 @@ export interface Arrival {
   readonly incoming: readonly State[];
   /** Edges from blocks that come earlier in reverse postorder. */
   readonly isForward: readonly boolean[];
-  /** Locations that the loop with this header changes, as flags; null if the block is no header. */
-  readonly changed: Uint8Array | null;
+  /** Loops that are entered at the block, outermost first. */
+  readonly loops: readonly Loop[];
   /** The state computed last time, or null. */
   readonly before: State | null;
   readonly visits: number;
-  readonly loop: HardwareLoop | null;
+  readonly hardware: HardwareLoop | null;
+}
+
+export interface Loop {
+  /** Locations that some block of it has changed so far, as flags. */
+  readonly changed: Uint8Array;
+  /** States on all edges that lead into it from outside. */
+  readonly entering: readonly State[];
 }
 
 /** The state on arrival at a block from the states on its incoming edges. */
 export function join(arrival: Arrival, mode: JoinMode, symbols: Symbols, minimum: Minimum): State {
-  const { block, incoming, isForward, changed, before, visits, loop } = arrival;
+  const { block, incoming, before, visits, hardware } = arrival;
   const first = incoming[0]!;
   if (incoming.length === 1 && !first.symbols.some((symbol) => symbols.ownedByBlock(symbol, block)))
     return first.copy();
@@ -54,16 +61,18 @@ export function join(arrival: Arrival, mode: JoinMode, symbols: Symbols, minimum
   state.checked = Math.max(...incoming.map(({ checked }) => checked));
   state.shadowed = incoming.every(({ shadowed }) => shadowed === first.shadowed) ? first.shadowed : -1;
   state.sizes = commonSizes(incoming);
-  const parallel = new ParallelLocations(incoming);
+  const all = { changed: null, entering: incoming, parallel: new ParallelLocations(incoming) };
   // Around a loop that does not change a location nothing new comes, whatever older states say.
-  const entries =
-    mode === 'strict' || changed === null || !isForward.includes(true)
-      ? incoming
-      : incoming.filter((_, i) => isForward[i]);
-  const unchanged = new ParallelLocations(entries);
+  const loops =
+    mode === 'strict'
+      ? []
+      : arrival.loops
+          .filter(({ entering }) => entering.length > 0)
+          .map((loop) => ({ ...loop, parallel: new ParallelLocations(loop.entering) }));
   for (let l = 0; l < state.symbols.length; l++) {
-    const isUnchanged = entries.length < incoming.length && changed![l] === 0;
-    const edges = isUnchanged ? entries : incoming;
+    const source = loops.find(({ changed }) => changed[l] === 0) ?? all;
+    const edges = source.entering;
+    const isUnchanged = source !== all;
     const settled =
       mode === 'up' &&
       visits > DROP_AFTER &&
@@ -76,7 +85,7 @@ export function join(arrival: Arrival, mode: JoinMode, symbols: Symbols, minimum
       continue;
     }
     if (!settled) {
-      const other = (isUnchanged ? unchanged : parallel).find(l);
+      const other = source.parallel.find(l);
       if (other >= 0) {
         const offset = (edges[0]!.offsets[l]! - edges[0]!.offsets[other]!) | 0;
         state.set(l, { symbol: state.symbols[other]!, offset });
@@ -94,7 +103,7 @@ export function join(arrival: Arrival, mode: JoinMode, symbols: Symbols, minimum
     if (isKnown(fact!)) state.facts.set(own, fact!);
     state.set(l, { symbol: own, offset: 0 });
   }
-  boundInductions(state, incoming, block, symbols, loop);
+  boundInductions(state, incoming, block, symbols, hardware);
   joinOtherFacts(state, arrival, mode, symbols, minimum);
   return state;
 }

@@ -13,6 +13,13 @@ interface Inflow {
   bad: Violation | null;
 }
 
+/** Origins of a value that goes to a place; `bad`: it need not be a reference. */
+interface Note {
+  readonly place: Origin;
+  readonly origins: readonly Origin[];
+  readonly bad: Violation | null;
+}
+
 /** Callee of a call, as part of a place's name: a function's address, a signature, or the host. */
 export type Callee = string;
 export const functionCallee = (func: ModuleFunction): Callee => `f${func.start}`;
@@ -29,6 +36,8 @@ export class ReferenceFlow {
   private readonly demands = new Map<Origin, { readonly func: ModuleFunction; readonly violation: Violation }>();
   /** Addresses of words that code loads as literals: no signature words. */
   private readonly literals = new Set<number>();
+  /** What was collected of the function being looked at. */
+  private readonly journal: Note[] = [];
   /** Addresses of functions that some reference in use may lead to. */
   readonly reached = new Set<number>();
 
@@ -39,10 +48,23 @@ export class ReferenceFlow {
   }
 
   private put(place: Origin, origins: readonly Origin[] | null, walk: Walk, reason: string): void {
-    let inflow = this.inflows.get(place);
-    if (inflow === undefined) this.inflows.set(place, (inflow = { origins: new Set(), bad: null }));
-    if (origins !== null) for (const origin of origins) inflow.origins.add(origin);
-    else inflow.bad ??= { address: walk.address, instruction: textOf(walk.code, walk.index), reason };
+    const bad = origins === null ? { address: walk.address, instruction: textOf(walk.code, walk.index), reason } : null;
+    this.journal.push({ place, origins: origins ?? [], bad });
+  }
+
+  /** Takes over what was collected of a function. */
+  commit(): void {
+    for (const { place, origins, bad } of this.journal) {
+      let inflow = this.inflows.get(place);
+      if (inflow === undefined) this.inflows.set(place, (inflow = { origins: new Set(), bad: null }));
+      for (const origin of origins) inflow.origins.add(origin);
+      inflow.bad ??= bad;
+    }
+    this.discard();
+  }
+  /** Forgets it: the function is looked at once more. */
+  discard(): void {
+    this.journal.length = 0;
   }
 
   private originsOf(walk: Walk, value: Value | null): readonly Origin[] | null {

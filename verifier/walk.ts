@@ -10,6 +10,9 @@ import { CONSTANT, NOTHING, type Fact, type Value } from './facts.js';
 import type { Symbols } from './join.js';
 import { ENTRY_RETURN, ENTRY_SAVED, ENTRY_SP, FIRST_FREE, REGISTERS, SP, State } from './state.js';
 
+/** Kept of one symbol. */
+const MAX_THRESHOLDS = 36;
+
 export interface VerifyOptions {
   /** Return addresses must be compared with the shadow stack before use. */
   readonly checkReturns: boolean;
@@ -104,8 +107,19 @@ export class Walk implements Symbols {
     if (value.symbol === CONSTANT) return;
     let set = this.limits.get(value.symbol);
     if (set === undefined) this.limits.set(value.symbol, (set = new Set()));
-    if (set.size > 24) return;
+    if (set.size + 3 > MAX_THRESHOLDS) return;
     for (const near of [-1, 0, 1]) set.add((limit + near - value.offset) >>> 0);
+  }
+
+  /** The symbol becomes that of a join where ways meet: its loops may end where that one's do. False if that was known. */
+  inheritThresholds(value: Value, joined: number): boolean {
+    const limits = this.limits.get(joined);
+    if (limits === undefined || value.symbol === CONSTANT) return false;
+    let set = this.limits.get(value.symbol);
+    if (set === undefined) this.limits.set(value.symbol, (set = new Set()));
+    const before = set.size;
+    for (const limit of limits) if (set.size < MAX_THRESHOLDS) set.add((limit - value.offset) >>> 0);
+    return set.size > before;
   }
 
   // -- definitions
