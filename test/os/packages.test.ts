@@ -198,6 +198,7 @@ describe('time while the flash is busy', () => {
     device.calm();
     expect(device.slot()).toMatchObject({ state: 'confirmed', bank: 2 });
     expect(device.console).not.toContain('/nobody');
+    expect(device.console).not.toContain('machine exception');
     expect(device.console).toMatch(/fault: module nosy 1\.0\.0: trap: unreachable\n {2}time .*\n {2}#0 func/);
   });
 });
