@@ -147,21 +147,18 @@ export async function measurePreemption(): Promise<Figure[]> {
   const back: Counts[] = [];
   // The first events come while modules still start.
   for (let skipped = 0; skipped < 5; skipped++) run.to(event);
-  let interrupted = 0;
-  let entered = run.counts;
   let earliest = Infinity;
-  for (let events = 1; events <= CALIBRATING;) {
-    if (run.to(event, vector) === vector) {
-      interrupted = machine.getSpecial(EPC1) >>> 0;
-      entered = run.counts;
-      continue;
-    }
+  for (let events = 1; events <= CALIBRATING; events++) {
+    // From the first interrupt: others may come before the event runs.
+    run.to(vector);
+    const interrupted = machine.getSpecial(EPC1) >>> 0;
+    const entered = run.counts;
+    run.to(event);
     into.push(since(run, entered));
-    earliest = Math.min(earliest, run.counts.cycles - events++ * period);
+    earliest = Math.min(earliest, run.counts.cycles - events * period);
     run.to(run.returnAddress);
     const left = run.counts;
     run.to(interrupted);
-    // Now and then another interrupt came in between; the least is the plain way back.
     back.push(since(run, left));
   }
   const least = (all: readonly Counts[]): Counts => all.reduce((a, b) => (b.cycles < a.cycles ? b : a));
