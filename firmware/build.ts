@@ -128,13 +128,15 @@ export async function buildRuntime(options: BuildRuntimeOptions = {}): Promise<R
   const headers = listFiles(root, INCLUDE_DIRECTORIES, /\.h$/);
   const hash = hashSources(root, [...own, ...cryptography, 'firmware/monocypher.ts', ...headers]);
   const existing = readRuntimeIndex(output);
-  if (existing !== undefined && existing.sources === hash && options.force !== true) return existing;
+  const current = existing !== undefined && existing.sources === hash && options.force !== true;
+  if (current && existing.cryptography) return existing;
+  const monocypher = monocypherSource(join(root, MONOCYPHER_FOLDER));
+  if (current && monocypher === undefined) return existing;
   const found = findToolchain();
   if (found === undefined) {
     const names = TOOLCHAINS.map((toolchain) => toolchain.gcc).join(' or ');
     throw new DiagnosticError('W606', `${names} is needed to build the runtime (Debian package gcc-xtensa-lx106)`);
   }
-  const monocypher = monocypherSource(join(root, MONOCYPHER_FOLDER));
   const sources = [
     ...own.map((source) => join(root, source)),
     ...(monocypher === undefined

@@ -42,3 +42,15 @@ export function loadRuntimeObjects(folder = join(packageRoot(), RUNTIME_FOLDER))
   cache.set(folder, objects);
   return objects;
 }
+
+/**
+ * For images with slots: the runtime has what checks a package's signature.
+ * @throws DiagnosticError W606 when it was built without
+ */
+export function requireCryptography(folder = join(packageRoot(), RUNTIME_FOLDER)): void {
+  loadRuntimeObjects(folder);
+  const index = JSON.parse(readFileSync(join(folder, 'index.json'), 'utf8')) as { cryptography?: boolean };
+  if (index.cryptography === true) return;
+  const what = 'the runtime was built without Monocypher, which images with slots need';
+  throw new DiagnosticError('W606', `${what}: install cargo, which fetches its source, and run "npm run build"`);
+}

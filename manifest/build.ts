@@ -15,7 +15,7 @@ import type { BuildOptions, BuildResult, WasmInput } from '../linker/build.js';
 import { writeFlashImage } from '../linker/image/flash.js';
 import { link } from '../linker/link.js';
 import type { InputObject } from '../linker/object.js';
-import { loadRuntimeObjects } from '../linker/runtime-objects.js';
+import { loadRuntimeObjects, requireCryptography } from '../linker/runtime-objects.js';
 import { planSlots } from '../linker/slots.js';
 import type { SlotPlace } from '../linker/slots.js';
 import { stringsObject } from '../linker/strings-object.js';
@@ -87,6 +87,7 @@ export function buildThings(
     args: app.modules.find(({ args }) => args.length > 0)?.args ?? options.strings?.args ?? [],
     env: app.modules.find(({ env }) => env.length > 0)?.env ?? options.strings?.env ?? [],
   };
+  if (slots.length > 0 && options.runtime === undefined) requireCryptography();
   const runtime = options.runtime ?? loadRuntimeObjects();
   const objects = [...runtime, stringsObject(strings), ...compiled.objects, ...writer.finish('runtime')];
   const unchecked = link(objects, board, {

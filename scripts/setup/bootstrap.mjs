@@ -21,6 +21,7 @@ const TOOLS = {
   tests: [
     { any: ['cc'], packages: ['gcc', 'libc6-dev'] },
     { any: ['wast2json'], packages: ['wabt'] },
+    { any: ['cargo'], packages: ['cargo'] },
   ],
 };
 
