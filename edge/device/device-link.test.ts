@@ -1,0 +1,103 @@
+// A device link against the `coap` library's server behind a slipmux stream: calls, observing, a lossy line.
+import { createServer, type IncomingMessage, type OutgoingMessage, type Server } from 'coap';
+import { createSocket, type Socket } from 'node:dgram';
+import { createConnection, createServer as createTcpServer, type Server as TcpServer } from 'node:net';
+import { afterEach, describe, expect, it } from 'vitest';
+import { DeviceLink } from './device-link.js';
+import { encodeCoapFrame, SlipmuxDecoder } from './slipmux.js';
+
+/** A TCP server that is a device: slipmux in front of a CoAP server; every `lose`-th frame is damaged. */
+class FakeDevice {
+  private coap!: Server;
+  private tcp!: TcpServer;
+  readonly observers: OutgoingMessage[] = [];
+  private frames = 0;
+
+  constructor(private readonly lose: number) {}
+
+  async start(): Promise<number> {
+    this.coap = createServer((request: IncomingMessage, response: OutgoingMessage) => {
+      if (request.headers['Observe'] === 0) {
+        response.code = '2.05';
+        response.write('0');
+        this.observers.push(response);
+      } else if (request.url.startsWith('/echo')) {
+        response.code = request.method === 'PUT' ? '2.04' : '2.05';
+        response.end(request.method === 'PUT' ? request.payload : request.url);
+      } else {
+        response.code = '4.04';
+        response.end();
+      }
+    });
+    await new Promise<void>((resolve) => this.coap.listen(15684, '127.0.0.1', () => resolve()));
+    this.tcp = createTcpServer((socket) => {
+      const udp: Socket = createSocket('udp4');
+      const decoder = new SlipmuxDecoder({
+        coap: (message) => udp.send(message, 15684, '127.0.0.1'),
+        console: () => undefined,
+      });
+      socket.write('booting\n');
+      socket.on('data', (chunk: Buffer) => decoder.push(chunk));
+      udp.on('message', (message) => {
+        const frame = encodeCoapFrame(message);
+        if (this.lose > 0 && ++this.frames % this.lose === 0) frame[3]! ^= 4;
+        socket.write(frame);
+      });
+      socket.on('close', () => udp.close());
+    });
+    return new Promise((resolve) =>
+      this.tcp.listen(0, '127.0.0.1', () => resolve((this.tcp.address() as { port: number }).port)),
+    );
+  }
+
+  stop(): void {
+    this.coap.close();
+    this.tcp.close();
+  }
+}
+
+let device: FakeDevice;
+let link: DeviceLink;
+afterEach(() => {
+  link.close();
+  device.stop();
+});
+
+async function connect(lose = 0): Promise<{ text: () => string }> {
+  device = new FakeDevice(lose);
+  const port = await device.start();
+  let text = '';
+  const stream = createConnection({ port, host: '127.0.0.1' });
+  link = new DeviceLink('device:d', stream, {
+    console: (bytes) => (text += Buffer.from(bytes).toString()),
+    closed: () => undefined,
+  });
+  return { text: () => text };
+}
+const get = (uri: string) => link.send({ method: 1, uri, payload: new Uint8Array(0) });
+
+describe('DeviceLink', { timeout: 30_000 }, () => {
+  it('asks and hears', async () => {
+    const { text } = await connect();
+    expect((await get('/echo/1?a=b')).payload.toString()).toBe('/echo/1?a=b');
+    expect((await get('/none')).code).toBe(0x84);
+    const big = Buffer.alloc(3000, 'abc');
+    expect((await link.send({ method: 3, uri: '/echo', payload: big })).payload).toEqual(big);
+    expect(text()).toBe('booting\n');
+  });
+
+  it('observes', async () => {
+    await connect();
+    const seen: string[] = [];
+    const stop = await link.observe('/watch', ({ payload }) => seen.push(payload.toString()));
+    for (const value of ['1', '2']) device.observers[0]!.write(value);
+    await expect.poll(() => seen.at(-1), { timeout: 5000 }).toBe('2');
+    stop!();
+  });
+
+  it('repeats what a bad line has lost', async () => {
+    await connect(3);
+    for (let i = 0; i < 4; i++) expect((await get(`/echo/${i}`)).payload.toString()).toBe(`/echo/${i}`);
+    expect(link.counts.bad).toBeGreaterThan(0);
+  });
+});
