@@ -22,6 +22,8 @@ import {
 } from './interval.js';
 
 const MAX_DEPTH = 12;
+/** Operands followed for the low bits of a counter's start. */
+const ZEROS_DEPTH = 4;
 /** Dominating branches looked at for one value. */
 const MAX_GUARDS = 24;
 const WORD = 2 ** 32;
@@ -30,6 +32,13 @@ const WORD = 2 ** 32;
 interface Back {
   readonly from: Block;
   readonly next: Inst;
+}
+
+/** What a parameter can be: from outside in `start`, with so many low bits zero, and from at most one back edge. */
+interface Flow {
+  readonly start: Interval;
+  readonly zeros: number;
+  readonly back: Back | null;
 }
 
 /** What is known of a loop counter: its values in the header, and how often the back edge can be passed. */
@@ -190,19 +199,20 @@ export class Ranges {
     if (back === null) return start;
     const step = stepOf(param, back.next);
     if (step === 0) return ANY;
-    const { range } = this.counter(param, back, start, step);
+    const { range } = this.counter(param, { ...flow, back }, step);
     // Whatever else counts the rounds of the loop bounds this one too.
     const rounds = this.rounds(param.block!, depth);
     if (rounds === Infinity) return range;
     return intersect(range, add(start, interval(Math.min(0, step * rounds), Math.max(0, step * rounds))));
   }
 
-  /** Where a parameter's values come from: from outside in `start`, from at most one back edge. Null if that is unknown. */
-  private flow(param: Inst, depth: number): { readonly start: Interval; readonly back: Back | null } | null {
+  /** Where a parameter's values come from. Null if that is unknown. */
+  private flow(param: Inst, depth: number): Flow | null {
     const block = param.block!;
     const edges = this.incoming[block.id]!;
     const index = block.params.indexOf(param);
     let start: Interval | null = null;
+    let zeros = 32;
     let back: Back | null = null;
     for (let i = 0; i < edges.length; i++) {
       const value = edges[i]!.args[index]!;
@@ -215,8 +225,9 @@ export class Ranges {
       }
       const range = this.at(value, from, depth);
       start = start === null ? range : union(start, range);
+      zeros = Math.min(zeros, lowZeros(value, ZEROS_DEPTH));
     }
-    return start === null ? null : { start, back };
+    return start === null ? null : { start, zeros, back };
   }
 
   /** How often the back edge of the loop with this header can be passed after each entry; Infinity if unknown. */
@@ -231,7 +242,7 @@ export class Ranges {
         const flow = param.type === Type.I32 ? this.flow(param, depth - 1) : null;
         if (flow === null || flow.back === null) continue;
         const step = stepOf(param, flow.back.next);
-        if (step !== 0) least = Math.min(least, this.counter(param, flow.back, flow.start, step).rounds);
+        if (step !== 0) least = Math.min(least, this.counter(param, { ...flow, back: flow.back }, step).rounds);
       }
     }
     this.roundsOf.set(header, least);
@@ -239,12 +250,14 @@ export class Ranges {
   }
 
   /** Loop counter: begins in `start` and goes on with param + step. */
-  private counter(param: Inst, { from, next }: Back, start: Interval, step: number): Counter {
+  private counter(param: Inst, flow: Flow & { readonly back: Back }, step: number): Counter {
+    const { start, zeros } = flow;
+    const { from, next } = flow.back;
     let range = ANY;
     let rounds = Infinity;
     for (const guard of this.guardsOfBackEdge(param.block!, from)) {
-      const exact = untilEqual(exactEnd(guard, next) ?? stepped(exactEnd(guard, param), step), start, step);
-      if (exact !== null) return { range: exact, rounds: (exact.hi - exact.lo) / Math.abs(step) };
+      const exact = untilEqual(exactEnd(guard, next) ?? stepped(exactEnd(guard, param), step), start, zeros, step);
+      if (exact !== null) return { range: exact, rounds: Math.floor((exact.hi - exact.lo) / Math.abs(step)) };
       // What goes round is `next`, and was in `round` when the guard was passed.
       const direct = this.implied(guard, next);
       const through = add(this.implied(guard, param), single(step));
@@ -325,9 +338,19 @@ function monotone(start: Interval, round: Interval, step: number): Interval | nu
   return lo + step >= ANY_SIGNED.lo ? { lo, hi: start.hi } : null;
 }
 
-/** Range of a counter whose loop goes on until the stepped counter equals `end`, if the steps hit it exactly. */
-function untilEqual(end: number | null, start: Interval, step: number): Interval | null {
-  if (end === null || start.lo !== start.hi) return null;
+/**
+ * Range of a counter whose loop goes on until the stepped counter equals `end`, if the steps hit it exactly. `zeros`: low
+ * bits of its start that are zero.
+ */
+function untilEqual(end: number | null, start: Interval, zeros: number, step: number): Interval | null {
+  if (end === null) return null;
+  if (start.lo !== start.hi) {
+    const by = Math.abs(step);
+    // All starts are on the near side of the end and, being multiples of the step as it is, do not jump over it.
+    if (2 ** zeros % by !== 0 || end % by !== 0) return null;
+    if (step > 0) return start.hi <= end - by ? { lo: start.lo, hi: end - by } : null;
+    return start.lo >= end + by ? { lo: end + by, hi: start.hi } : null;
+  }
   const towards = step > 0 ? end - start.lo : start.lo - end;
   const distance = ((towards % WORD) + WORD) % WORD;
   const by = Math.abs(step);
@@ -338,6 +361,32 @@ function untilEqual(end: number | null, start: Interval, step: number): Interval
 /** Constant that a round adds to a parameter; 0 if it does anything else. */
 const stepOf = (param: Inst, next: Inst): number =>
   next.op === Op.I32Add && next.args[0] === param ? (constant(next.args[1]) ?? 0) : 0;
+
+/** Low bits of a value that are certainly zero. */
+function lowZeros({ op, args, imm }: Inst, depth: number): number {
+  if (op === Op.I32Const) return imm === 0 ? 32 : 31 - Math.clz32(imm & -imm);
+  if (depth === 0) return 0;
+  const of = (i: number): number => lowZeros(args[i]!, depth - 1);
+  switch (op) {
+    case Op.I32Shl: {
+      const by = constant(args[1]);
+      return by === null ? 0 : Math.min(32, of(0) + (by & 31));
+    }
+    case Op.I32Mul:
+      return Math.min(32, of(0) + of(1));
+    case Op.I32And:
+      return Math.max(of(0), of(1));
+    case Op.I32Add:
+    case Op.I32Sub:
+    case Op.I32Or:
+    case Op.I32Xor:
+      return Math.min(of(0), of(1));
+    case Op.Select:
+      return Math.min(of(1), of(2));
+    default:
+      return 0;
+  }
+}
 
 const stepped = (end: number | null, step: number): number | null => (end === null ? null : end + step);
 
