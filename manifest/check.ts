@@ -1,7 +1,7 @@
 // Takes a model, finds what contradicts itself: names, routes, rights, deadlines, limits of the device. Knows the
 // manifest only; exports and stacks are others' (check-modules.ts, check-stacks.ts).
 import { BOARDS } from '../compiler/abi/boards.js';
-import { MAX_MODULES, MAX_REQUIREMENTS } from '../compiler/abi/os-layout.js';
+import { MAX_MODULES, MAX_REQUIREMENTS, MAX_SLOTS } from '../compiler/abi/os-layout.js';
 import type { Findings } from './findings.js';
 import type { AppModel, ModuleModel, RequirementModel } from './model.js';
 import { numberRequirements } from './requirements.js';
@@ -45,6 +45,8 @@ function checkNames(app: AppModel, findings: Findings): void {
   const most = MAX_MODULES - NATIVE_MODULES;
   const count = app.modules.length + app.slots.length;
   if (count > most) findings.error('W811', '/modules', `${count} modules and slots; the device has room for ${most}`);
+  if (app.slots.length > MAX_SLOTS)
+    findings.error('W811', '/slots', `${app.slots.length} slots; the device has room for ${MAX_SLOTS}`);
   if (app.slots.length > 0 && app.publicKey === null)
     findings.warning('W813', '/slots', 'without "publicKey" nothing can be installed');
   if (app.slots.length === 0 && app.publicKey !== null)

@@ -171,6 +171,8 @@ export const TS_MODULE_INFO = layout('ts_module_info', 'A module as the build de
 /** Most modules, drivers and system module included; module 0 is the kernel's own ("sys"). */
 export const MAX_MODULES = 16;
 export const MAX_PRIORITY = 3;
+/** Slots for installed modules. */
+export const MAX_SLOTS = 8;
 /** Invocations in one chain of calls. */
 export const CALL_DEPTH = 8;
 /** At most what the kernel puts on a module’s stack before an event handler runs, in bytes. */

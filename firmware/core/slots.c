@@ -60,6 +60,7 @@ int ts_slot_record_change(uint32_t slot, const struct ts_slot_record *record)
     int fine = ts_journal_write(ts_boot_table.journal_flash, ts_slot_records, slot_count(), slot);
     if (!fine) ts_slot_records[slot] = old;
     ts_release(state);
+    ts_changed(TS_SYS, "sys/slots", 9);
     return fine;
 }
 
@@ -147,10 +148,7 @@ static int settle(uint32_t slot)
         ts_flash_read(ts_bank_flash(&ts_boot_table.slots[slot], wanted), &header, sizeof header);
         record.state = TS_SLOT_CONFIRMED;
         record.floor = header.version;
-        if (ts_slot_record_change(slot, &record)) {
-            report(slot, "new version confirmed");
-            ts_changed(TS_SYS, "sys/slots", 9);
-        }
+        if (ts_slot_record_change(slot, &record)) report(slot, "new version confirmed");
         return 0;
     }
     case TS_STATE_BACKING_OFF:

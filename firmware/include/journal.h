@@ -4,7 +4,7 @@
 
 #include "kernel.h"
 
-enum { TS_MAX_SLOTS = 8, TS_HASH_BYTES = 16 };
+enum { TS_HASH_BYTES = 16 };
 
 /* State of a slot's active bank. */
 enum {

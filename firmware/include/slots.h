@@ -4,7 +4,7 @@
 
 #include "journal.h"
 
-/* Why a package is refused: printed as `slot NAME: refused: DNNN ...`, documented in docs/os-modules.md. */
+/* Why a package is refused: printed as `slot NAME: refused: DNNN ...`, documented in docs/system-services.md. */
 enum ts_refusal {
     TS_ACCEPTED = 0,
     TS_REFUSED_ENVELOPE = 1,  /* no COSE_Sign1 with EdDSA */
