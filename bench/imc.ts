@@ -4,6 +4,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ESP32 } from '../compiler/abi/boards.js';
 import { footprint } from './imc/footprint.js';
+import { measureInstall } from './imc/install.js';
 import { buildScene, measureCalls, measurePreemption } from './imc/measure.js';
 import { formatImc, imcRegressions, makeImcBaseline } from './imc/report.js';
 import type { ImcBaseline, ImcResult } from './imc/report.js';
@@ -23,7 +24,7 @@ export interface ImcArguments {
 
 async function measure(): Promise<ImcResult> {
   return {
-    figures: [...(await measureCalls()), ...(await measurePreemption())],
+    figures: [...(await measureCalls()), ...(await measurePreemption()), ...(await measureInstall())],
     footprint: footprint((await buildScene(EVERYTHING, PUBLIC_KEY)).linked),
     clockHz: ESP32.cpuHz,
   };

@@ -63,7 +63,8 @@ const number = (value: number): string => value.toLocaleString('en');
 
 /** Markdown, as in docs/os.md. */
 export function formatImc({ figures, footprint, clockHz }: ImcResult): string {
-  const microseconds = (cycles: number): string => ((1e6 * cycles) / clockHz).toFixed(1);
+  const microseconds = (cycles: number): string =>
+    ((1e6 * cycles) / clockHz).toLocaleString('en', { minimumFractionDigits: 1, maximumFractionDigits: 1 });
   const row = ({ part, code, rodata, ram }: PartFootprint): string =>
     `| ${part} | ${number(code)} | ${number(rodata)} | ${number(ram)} |`;
   const { code, rodata, ram } = sum(footprint.kernel);

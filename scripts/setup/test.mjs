@@ -14,6 +14,7 @@ const CHECKS = [
   ['spec suite', 'npm', ['run', '--silent', 'spec']],
   ['corpus', 'npm', ['run', '--silent', 'corpus']],
   ['bench', 'npm', ['run', '--silent', 'bench', '--', '--check', '--columns', 'wasm-aot']],
+  ['bench of the device OS', 'npm', ['run', '--silent', 'bench', '--', '--imc', '--check']],
   ['fuzz', 'npm', ['run', '--silent', 'fuzz', '--', '--seconds', '30', '--seed', '1']],
 ];
 
