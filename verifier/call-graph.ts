@@ -1,5 +1,7 @@
 // What functions may rely on from each other, from the machine code of all of them: which registers a callee leaves alone, how
 // much stack below a function's frame all its callers have checked. Knows instructions by their rows only.
+import { FR_BASE } from '../backend-xtensa/abi/abi.js';
+import { CALL0 } from '../backend-xtensa/abi/call0.js';
 import { targetOf, type Code } from './code.js';
 import type { Image, ModuleFunction } from './image.js';
 
@@ -8,6 +10,13 @@ export const ALL_CLOBBERED = 0b1111_1111_1100;
 
 /** What the linker puts between functions out of each other's reach jumps through a8. */
 const VENEER_CLOBBERED = 1 << 8;
+/** Runtime functions are trusted, and with them what is known of their code. */
+const KNOWN_RUNTIME: ReadonlyMap<string, number> = new Map(
+  [...CALL0.knownRuntime].map(([symbol, clobbers]) => [
+    symbol,
+    clobbers.reduce((bits, register) => (register < FR_BASE ? bits | (1 << register) : bits), 0),
+  ]),
+);
 
 interface Node {
   readonly func: ModuleFunction;
@@ -56,6 +65,7 @@ export class CallGraph {
   /** Bits of the registers a2 to a11 that a call to an address may change. */
   clobbers(caller: ModuleFunction, address: number): number {
     const target = this.image.callTarget(caller.module, address);
+    if (target?.kind === 'libcall') return KNOWN_RUNTIME.get(target.symbol) ?? ALL_CLOBBERED;
     if (target?.kind !== 'module' || target.func.module !== caller.module) return ALL_CLOBBERED;
     return this.nodes.get(target.func)!.clobbers | (address === target.func.start ? 0 : VENEER_CLOBBERED);
   }

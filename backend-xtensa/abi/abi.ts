@@ -26,8 +26,8 @@ export interface Abi {
   readonly callClobbers: readonly PReg[];
   /** The same for runtime functions, which are built without the FPU. */
   readonly runtimeClobbers: readonly PReg[];
-  /** Runtime functions that use the FPU all the same, with what they may destroy. */
-  readonly floatRuntimeClobbers: ReadonlyMap<string, readonly PReg[]>;
+  /** Runtime functions written in assembly, with what exactly they may destroy; some of them use the FPU all the same. */
+  readonly knownRuntime: ReadonlyMap<string, readonly PReg[]>;
   readonly calleeSaved: readonly PReg[];
   /**
    * Free at function entry and at exit: not arguments, results or callee-saved. The first one is where the linker's

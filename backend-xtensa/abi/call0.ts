@@ -7,8 +7,11 @@ const range = (first: number, last: number): number[] => Array.from({ length: la
 
 const CALLER_SAVED = range(2, 11);
 const CALLEE_SAVED = range(12, 15);
-/** What the FPU's step instructions need for division and square root: f0 to f`last`, b0. */
-const steps = (last: number): number[] => [...CALLER_SAVED, ...range(FR_BASE, FR_BASE + last), BR_BASE];
+/** Veneers to functions out of reach go through a8. */
+const VENEER = 8;
+/** What the FPU's step instructions need for division and square root. */
+const steps = (last: number): number[] => [2, VENEER, ...range(FR_BASE, FR_BASE + last), BR_BASE];
+const COMPARISON = [2, 6, 7, VENEER];
 
 export const CALL0: Abi = {
   name: 'call0',
@@ -16,10 +19,14 @@ export const CALL0: Abi = {
   results: range(2, 5),
   callClobbers: [...CALLER_SAVED, ...range(FR_BASE, FR_BASE + 15), ...range(BR_BASE, BR_BASE + 15)],
   runtimeClobbers: CALLER_SAVED,
-  // rt-stubs/src/float32-fast.S; a test compares this with the code of every runtime function.
-  floatRuntimeClobbers: new Map([
+  // A test compares these with the code of rt-stubs/.
+  knownRuntime: new Map([
     [LIBCALLS.f32Div.symbol, steps(8)],
     [LIBCALLS.f32Sqrt.symbol, steps(7)],
+    [LIBCALLS.f64Eq.symbol, COMPARISON],
+    [LIBCALLS.f64Ne.symbol, COMPARISON],
+    [LIBCALLS.f64Lt.symbol, COMPARISON],
+    [LIBCALLS.f64Le.symbol, COMPARISON],
   ]),
   calleeSaved: CALLEE_SAVED,
   scratch: [8, 9, 10],

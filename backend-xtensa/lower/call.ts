@@ -110,7 +110,7 @@ const libCall: Rule = (lo, inst) => {
   if (COMMUTATIVE.has(call) && isLastResult(lo, args[half]!) && !isLastResult(lo, args[0]!)) {
     args = [...args.slice(half), ...args.slice(0, half)];
   }
-  const clobbers = lo.abi.floatRuntimeClobbers.get(call.symbol) ?? lo.abi.runtimeClobbers;
+  const clobbers = lo.abi.knownRuntime.get(call.symbol) ?? lo.abi.runtimeClobbers;
   directCall(lo, inst, call.symbol, args, clobbers);
 };
 
