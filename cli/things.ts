@@ -1,16 +1,20 @@
 // Finds out whether a command was given an application of the device OS (a things.json, or modules that carry their
 // manifest) and reads all of its files. Knows paths; what is in the files is manifest/'s.
 import { dirname, join } from 'node:path';
+import { BOARDS } from '../compiler/abi/boards.js';
 import { DiagnosticError } from '../compiler/diagnostics.js';
 import { moduleName } from '../compiler/driver.js';
-import type { WasmInput } from '../linker/build.js';
+import type { BuildOptions, WasmInput } from '../linker/build.js';
+import { buildThings } from '../manifest/build.js';
+import type { ThingsBuild } from '../manifest/build.js';
 import { rawPublicKey, readPublicKey } from '../manifest/keys.js';
 import { joinSections, loadManifest } from '../manifest/load.js';
 import type { LoadedManifest } from '../manifest/load.js';
 import { readManifestSection } from '../manifest/section.js';
 import { isJson } from './file-kind.js';
-import { readModules } from './inputs.js';
+import { moduleInput, readModules } from './inputs.js';
 import { displayName, readInput } from './io.js';
+import { DEFAULT_BOARD } from './options.js';
 
 export interface Application {
   readonly loaded: LoadedManifest;
@@ -24,28 +28,40 @@ export type BuildInput =
   | { readonly kind: 'application'; readonly application: Application }
   | { readonly kind: 'modules'; readonly modules: readonly WasmInput[] };
 
-/** @throws DiagnosticError W601, W605, and those of manifests */
-export function readBuildInput(paths: readonly string[], name: string | undefined): BuildInput {
-  if (paths.length === 1 && (paths[0]!.endsWith('.json') || paths[0] === '-')) {
-    const bytes = readInput(paths[0]!);
-    if (isJson(bytes) || paths[0] !== '-')
-      return { kind: 'application', application: readThings(paths[0]!, bytes, name) };
-    return { kind: 'modules', modules: [{ bytes, file: displayName('-'), name: name ?? 'stdin' }] };
-  }
+/**
+ * @param first contents of the only path, if they have been read
+ * @throws DiagnosticError W601, W605, and those of manifests
+ */
+export function readBuildInput(
+  paths: readonly string[],
+  name: string | undefined,
+  first = paths.length === 1 ? readInput(paths[0]!) : null,
+): BuildInput {
+  if (first !== null && (isJson(first) || paths[0]!.endsWith('.json')))
+    return { kind: 'application', application: readThings(paths[0]!, first, name) };
   if (paths.some((path) => path.endsWith('.json')))
     throw new DiagnosticError('W605', 'a things.json names its modules itself: it is the only input');
-  const modules = readModules(paths, name);
+  const modules = first === null ? readModules(paths, name) : [moduleInput(paths[0]!, first, name)];
   const carried = modules.map(({ bytes, file }) => ({ file, section: readManifestSection(bytes, file) }));
   const without = carried.find(({ section }) => section === null);
   if (carried.every(({ section }) => section === null)) return { kind: 'modules', modules };
   if (without !== undefined)
-    throw new DiagnosticError('W605', `other inputs carry a manifest, ${without.file} does not`, {
-      file: without.file,
-    });
+    throw new DiagnosticError('W605', 'other inputs carry a manifest, this one does not', { file: without.file });
   if (name !== undefined) throw new DiagnosticError('W605', '--name: the module is named by its manifest');
   const loaded = joinSections(carried.map(({ file, section }) => ({ file, section: section! })));
   const inputs = new Map(loaded.app.modules.map((model, i) => [model.name, modules[i]!]));
   return { kind: 'application', application: { loaded, inputs, publicKey: null } };
+}
+
+/** Builds the image for the board that the command line asks for, else for the manifest's. */
+export function buildApplication(
+  { loaded, inputs, publicKey }: Application,
+  args: { readonly board: string },
+  options: BuildOptions,
+): ThingsBuild {
+  const { board: wanted } = loaded.app;
+  const board = args.board === DEFAULT_BOARD && wanted !== null ? BOARDS.get(wanted)! : options.board;
+  return buildThings(loaded, inputs, { ...options, board, publicKey });
 }
 
 /** Reads a things.json and the files it names. @throws DiagnosticError as readBuildInput */

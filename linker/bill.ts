@@ -75,12 +75,7 @@ export function formatBill(bill: Bill): string {
   lines.push(`${''.padEnd(width)}${['code', 'rodata', 'data', 'bss', 'memory'].map(cell).join('')}   (bytes)`);
   for (const { name, code, rodata, data, bss, memory } of bill.rows)
     lines.push(`${name.padEnd(width)}${[code, rodata, data, bss, memory].map(cell).join('')}`);
-  lines.push('');
-  for (const { name, base, size, used } of bill.regions) {
-    const percent = ((100 * used) / size).toFixed(1).padStart(5);
-    lines.push(`${name.padEnd(6)} 0x${base.toString(16)}  ${cell(used)} of ${cell(size)}  ${percent} %`);
-  }
-  lines.push(`image  ${bill.imageBytes} bytes of flash`);
+  lines.push('', ...regionLines(bill));
   for (const memory of bill.memories) lines.push(describeMemory(memory));
   if (bill.exports.length > 0) lines.push(`stack  ${bill.stackBytes} bytes; worst depth of exports:`);
   for (const { module, name, depth } of bill.exports)
@@ -89,6 +84,16 @@ export function formatBill(bill: Bill): string {
     );
   if (bill.veneers > 0) lines.push(`${bill.veneers} far calls go through veneers`);
   return `${lines.join('\n')}\n`;
+}
+
+/** What of each region and of the flash is used. */
+export function regionLines({ regions, imageBytes }: Pick<Bill, 'regions' | 'imageBytes'>): string[] {
+  const cell = (value: number): string => String(value).padStart(9);
+  const lines = regions.map(({ name, base, size, used }) => {
+    const percent = ((100 * used) / size).toFixed(1).padStart(5);
+    return `${name.padEnd(6)} 0x${base.toString(16)}  ${cell(used)} of ${cell(size)}  ${percent} %`;
+  });
+  return [...lines, `image  ${imageBytes} bytes of flash`];
 }
 
 function describeMemory({ module, index, bytes, capacity, declaredBytes, growable }: LinkedMemory): string {

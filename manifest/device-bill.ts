@@ -1,5 +1,7 @@
 // Takes a linked image of the device OS, gives what each module, the kernel and each slot take of it. Refuses to know
 // how it is displayed in colour.
+import { regionLines } from '../linker/bill.js';
+import type { Bill } from '../linker/bill.js';
 import type { LinkedImage } from '../linker/linked.js';
 import type { SlotPlace } from '../linker/slots.js';
 import type { StackNeed } from './check-modules.js';
@@ -77,8 +79,8 @@ export function deviceBill(
   };
 }
 
-/** For people, without colours. */
-export function formatDeviceBill({ app, modules, system, slots, routes }: DeviceBill): string {
+/** For people, without colours; with what the whole image takes. */
+export function formatDeviceBill({ app, modules, system, slots, routes }: DeviceBill, image: Bill): string {
   const width = Math.max(8, ...modules.map(({ name, version }) => name.length + version.length + 1));
   const cell = (value: number | string): string => String(value).padStart(9);
   const row = (name: string, cells: readonly (number | string)[]): string =>
@@ -91,5 +93,5 @@ export function formatDeviceBill({ app, modules, system, slots, routes }: Device
     lines.push(
       `slot ${slot.name}: 2 x ${slot.pages * 64} KiB of flash from 0x${slot.flashA.toString(16)}, ${slot.ramBytes} bytes of RAM`,
     );
-  return `${[...lines, '', ...routes].join('\n')}\n`;
+  return `${[...lines, '', ...regionLines(image), '', ...routes].join('\n')}\n`;
 }

@@ -1,19 +1,17 @@
 // `wasm-aot build`: a things.json or Wasm files to a flash image, with its ELF, its map and the bill.
-import { BOARDS } from '../../compiler/abi/boards.js';
 import { formatBill } from '../../linker/bill.js';
 import { buildImage } from '../../linker/build.js';
 import type { BuildOptions } from '../../linker/build.js';
 import { writeElf } from '../../linker/elf-output.js';
 import { formatMap } from '../../linker/map-file.js';
 import { linkDescription } from '../../manifest/base.js';
-import { buildThings } from '../../manifest/build.js';
 import { formatDeviceBill } from '../../manifest/device-bill.js';
 import { ExitCode } from '../exit-codes.js';
 import { note, noteDiagnostic, Outputs, printJson, Progress } from '../io.js';
-import { compileOptions, DEFAULT_BOARD, jsonOption, layoutOptions, toBuildOptions } from '../options.js';
+import { compileOptions, jsonOption, layoutOptions, toBuildOptions } from '../options.js';
 import type { CompileArgs, LayoutArgs } from '../options.js';
 import { defaultOutput } from '../paths.js';
-import { readBuildInput } from '../things.js';
+import { buildApplication, readBuildInput } from '../things.js';
 import type { Application } from '../things.js';
 import type { Command } from './command.js';
 
@@ -59,7 +57,7 @@ export const buildCommand: Command<Args> = {
     const progress = new Progress();
     const options = { ...toBuildOptions(args), onProgress: (what: string) => progress.show(what) };
     const input = readBuildInput(args.input, args.name);
-    if (input.kind === 'application') return buildApplication(input.application, args, output, options, progress);
+    if (input.kind === 'application') return writeApplication(input.application, args, output, options, progress);
     const { image, linked, bill } = buildImage(input.modules, options);
     progress.clear();
     const outputs = new Outputs();
@@ -73,21 +71,14 @@ export const buildCommand: Command<Args> = {
   },
 };
 
-function buildApplication(
-  { loaded, inputs, publicKey }: Application,
+function writeApplication(
+  application: Application,
   args: Args,
   output: string,
   options: BuildOptions,
   progress: Progress,
 ): number {
-  const { app } = loaded;
-  // The manifest's board stands unless the command line asks for a special one.
-  const board = args.board === DEFAULT_BOARD && app.board !== null ? BOARDS.get(app.board)! : options.board;
-  const { image, linked, bill, device, slots, warnings } = buildThings(loaded, inputs, {
-    ...options,
-    board,
-    publicKey,
-  });
+  const { image, linked, bill, device, slots, warnings } = buildApplication(application, args, options);
   progress.clear();
   const outputs = new Outputs();
   outputs.add(output, image);
@@ -105,6 +96,6 @@ function buildApplication(
     return ExitCode.Ok;
   }
   for (const warning of warnings) noteDiagnostic(warning, 'warning');
-  if (!args.quiet && !args.json) note(`${formatDeviceBill(device)}\n${formatBill(bill)}`);
+  if (!args.quiet && !args.json) note(formatDeviceBill(device, bill));
   return ExitCode.Ok;
 }

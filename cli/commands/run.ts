@@ -7,9 +7,9 @@ import type { BuildResult } from '../../linker/build.js';
 import { isFlashImage } from '../../linker/image/read.js';
 import { Device, hostAddresses } from '../device.js';
 import type { DeviceExport, Invocation, RunLimits } from '../device.js';
-import { readModules } from '../inputs.js';
+import { buildApplication, readBuildInput } from '../things.js';
 import { displayName, note, print, printJson, Progress, readInput, StandardInput } from '../io.js';
-import { boardOf, compileOptions, jsonOption, layoutOptions, toBuildOptions } from '../options.js';
+import { boardOf, compileOptions, jsonOption, layoutOptions, toBuildOptions, toCompileOptions } from '../options.js';
 import type { CompileArgs, LayoutArgs } from '../options.js';
 import { describeEnding, exitCodeOfEnding } from '../trap-report.js';
 import type { FunctionNames } from '../trap-report.js';
@@ -30,7 +30,7 @@ interface Args extends CompileArgs, LayoutArgs {
 export const runCommand: Command<Args> = {
   name: 'run',
   positionals: '<input..>',
-  describe: 'run .wasm or a flash image in the simulated ESP32',
+  describe: 'run a things.json, .wasm or a flash image in the simulated ESP32',
   examples: [
     ['$0 run app.wasm', 'boots it; a command (`_start`) runs to its end'],
     ['$0 run app.wasm --invoke add 2 -3', 'prints i32:-1'],
@@ -46,7 +46,7 @@ export const runCommand: Command<Args> = {
   options: (yargs) =>
     jsonOption(layoutOptions(compileOptions(yargs)))
       .positional('input', {
-        describe: 'Wasm files or one flash image',
+        describe: 'things.json, Wasm files or one flash image',
         type: 'string',
         array: true,
         demandOption: true,
@@ -82,13 +82,16 @@ export const runCommand: Command<Args> = {
       device = Device.fromImage(bytes, boardOf(args), machine, displayName(first));
     } else {
       const progress = new Progress();
-      const inputs = bytes === null ? readModules(args.input, args.name) : [moduleInput(first, bytes, args.name)];
-      const options = toBuildOptions(args);
+      const input = readBuildInput(args.input, args.name, bytes);
       // The firmware reports what traps during boot and `_start` itself, so it needs the names.
-      const compile = { ...options.compile, deviceNames: args.names ?? args.invoke === undefined };
-      built = buildImage(inputs, { ...options, compile, onProgress: (what) => progress.show(what) });
+      const compile = { ...toCompileOptions(args), deviceNames: args.names ?? args.invoke === undefined };
+      const options = { ...toBuildOptions(args), compile, onProgress: (what: string) => progress.show(what) };
+      built =
+        input.kind === 'application'
+          ? buildApplication(input.application, args, options)
+          : buildImage(input.modules, options);
       progress.clear();
-      device = new Device(built.image, boardOf(args), hostAddresses(built.linked.symbols), machine);
+      device = new Device(built.image, built.linked.board, hostAddresses(built.linked.symbols), machine);
     }
     const input = new StandardInput();
     device.onInputNeeded(() => input.read());
@@ -98,11 +101,6 @@ export const runCommand: Command<Args> = {
     return invoke(device, built, args.invoke, args, limits);
   },
 };
-
-function moduleInput(path: string, bytes: Uint8Array, name: string | undefined) {
-  const moduleName = name ?? (path === '-' ? 'stdin' : undefined);
-  return { bytes, file: displayName(path), ...(moduleName === undefined ? {} : { name: moduleName }) };
-}
 
 function runLimits({ timeout, maxInstructions }: Args): RunLimits {
   for (const [option, value] of [

@@ -36,6 +36,10 @@ const GREETER = `(module
   (func (export "get") (param i32 i32 i32 i32) (result i32)
     (call $log (i32.const 8) (i32.const 5)) (i32.const 0x45)))`;
 
+const TALKER = `(module
+  (import "thingspire" "call" (func $call (param i32 i32 i32 i32 i32) (result i32)))
+  (func (export "on_start") (drop (call $call (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0)))))`;
+
 let folder: string;
 let client: CliClient;
 const path = (name: string): string => join(folder, name);
@@ -94,6 +98,18 @@ describe('build things.json', () => {
     expect(existsSync(path('app.slots.json'))).toBe(false);
     expect(readFileSync(path('app.map'), 'utf8')).toContain('greeter$stack_bottom');
     expect((await client.run('verify', 'app.elf')).stdout).toContain('verified');
+  });
+  it('runs at once in the simulator', async () => {
+    writeFileSync(path('talker.wasm'), await wat(TALKER));
+    const talker = {
+      name: 'talker',
+      wasm: 'talker.wasm',
+      version: '1.0.0',
+      eventDeadline: '5ms',
+      startDeadline: '5ms',
+    };
+    writeFileSync(path('talk.json'), things({}, [{ ...talker, requires: [{ path: '/greeting', methods: ['GET'] }] }]));
+    expect(await client.run('run', 'talk.json')).toMatchObject({ code: 0, stdout: '[greeter] hello\n' });
   });
   it('gives the same bill as JSON', async () => {
     const { stdout } = await client.run('build', 'things.json', '-o', 'app.bin', '--json');
