@@ -78,6 +78,8 @@ export const MAX_RELATIONS = 6;
 const WIDEN_AFTER = 3;
 /** Visits of a block after which changing facts are dropped. */
 export const DROP_AFTER = 24;
+/** The same for arcs, which end at thresholds one after the other. */
+const ARC_DROP_AFTER = 120;
 
 /** Minimum units of each object, by object number. */
 export type Minimum = (object: number) => number;
@@ -162,7 +164,7 @@ export function widen(before: Fact, now: Fact, visits: number, thresholds: reado
   );
   if (kept.length < relations.length) relations = kept;
   if (sameArc(joined, before.arc)) return { ...now, arc: joined, relations };
-  return { ...now, arc: visits > DROP_AFTER ? FULL : widenArc(before.arc, joined, thresholds), relations };
+  return { ...now, arc: visits > ARC_DROP_AFTER ? FULL : widenArc(before.arc, joined, thresholds), relations };
 }
 
 function widenArc(before: Arc, now: Arc, thresholds: readonly number[]): Arc {

@@ -319,11 +319,17 @@ function joinOtherFacts(state: State, arrival: Arrival, mode: JoinMode, symbols:
   for (let l = 0; l < state.symbols.length; l++) want(state.symbols[l]!);
   // A symbol that goes round a loop unchanged is as well known at the end of a round as at its beginning.
   const edges = mode === 'strict' || !isForward.includes(true) ? incoming : incoming.filter((_, i) => isForward[i]);
+  const held: (Set<number> | undefined)[] = [];
   for (let i = 0; i < wanted.length; i++) {
     const symbol = wanted[i]!;
-    let fact = edges[0]!.fact(symbol);
-    for (let e = 1; e < edges.length; e++) {
-      const other = edges[e]!.fact(symbol);
+    let fact: Fact | null = null;
+    for (let e = 0; e < edges.length; e++) {
+      const edge = edges[e]!;
+      // An edge from older states that does not have the symbol yet says nothing.
+      if (mode !== 'strict' && edges.length > 1 && !edge.facts.has(symbol))
+        if (!(held[e] ??= new Set(edge.symbols)).has(symbol)) continue;
+      const other = edge.fact(symbol);
+      if (fact === null) fact = other;
       if (fact === other) continue;
       const sameMaking =
         fact.made === other.made &&
@@ -333,6 +339,7 @@ function joinOtherFacts(state: State, arrival: Arrival, mode: JoinMode, symbols:
       fact = joinFacts(fact, other, minimum);
       if (sameMaking) fact = { ...fact, made: other.made, of: other.of, offset: other.offset, detail: other.detail };
     }
+    if (fact === null) continue;
     if (fact.of !== CONSTANT && symbols.ownedByBlock(fact.of, block)) {
       const arcs = edges.map((edge) => edge.arcOf({ symbol, offset: 0 }));
       fact = { ...fact, arc: arcs.reduce(hull), made: Made.Anyhow, of: 0, offset: 0, detail: 0 };
