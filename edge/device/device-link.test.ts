@@ -2,6 +2,7 @@
 import { createServer, type IncomingMessage, type OutgoingMessage, type Server } from 'coap';
 import { createSocket, type Socket } from 'node:dgram';
 import { createConnection, createServer as createTcpServer, type Server as TcpServer } from 'node:net';
+import { Duplex } from 'node:stream';
 import { afterEach, describe, expect, it } from 'vitest';
 import { DeviceLink } from './device-link.js';
 import { encodeCoapFrame, SlipmuxDecoder } from './slipmux.js';
@@ -56,6 +57,21 @@ class FakeDevice {
   }
 }
 
+/** Two ends of a byte stream. */
+function streamPair(): [Duplex, Duplex] {
+  const ends: Duplex[] = [0, 1].map(
+    (end) =>
+      new Duplex({
+        read: () => undefined,
+        write: (chunk: Buffer, _encoding, done) => {
+          ends[1 - end]!.push(chunk);
+          done();
+        },
+      }),
+  );
+  return [ends[0]!, ends[1]!];
+}
+
 let device: FakeDevice;
 let link: DeviceLink;
 afterEach(() => {
@@ -76,6 +92,27 @@ async function connect(lose = 0): Promise<{ text: () => string }> {
 }
 const get = (uri: string) => link.send({ method: 1, uri, payload: new Uint8Array(0) });
 
+/** A bare CoAP request on the device's side of the line. */
+const request = (id: number): Uint8Array =>
+  // GET coap://other/lamp?x=1 with option 65000 "mod", token 7
+  Uint8Array.from([
+    0x41,
+    1,
+    id >> 8,
+    id & 255,
+    7,
+    0x35,
+    ...Buffer.from('other'),
+    0x84,
+    ...Buffer.from('lamp'),
+    0x43,
+    ...Buffer.from('x=1'),
+    0xe3,
+    0xfc,
+    0xcc,
+    ...Buffer.from('mod'),
+  ]);
+
 describe('DeviceLink', { timeout: 30_000 }, () => {
   it('asks and hears', async () => {
     const { text } = await connect();
@@ -93,6 +130,35 @@ describe('DeviceLink', { timeout: 30_000 }, () => {
     for (const value of ['1', '2']) device.observers[0]!.write(value);
     await expect.poll(() => seen.at(-1), { timeout: 5000 }).toBe('2');
     stop!();
+  });
+
+  it('serves the device', async () => {
+    const heard: unknown[] = [];
+    const answers: string[] = [];
+    const [ours, theirs] = streamPair();
+    device = new FakeDevice(0);
+    await device.start();
+    link = new DeviceLink('device:d', ours, {
+      console: () => undefined,
+      closed: () => undefined,
+      request: async (thing, { uri, caller, method }) => {
+        heard.push({ thing, uri, caller, method });
+        return { code: 0x45, payload: Buffer.from('on') };
+      },
+    });
+    const decoder = new SlipmuxDecoder({
+      coap: (message) => answers.push(Buffer.from(message).toString('latin1')),
+      console: () => undefined,
+    });
+    theirs.on('data', (chunk: Buffer) => decoder.push(chunk));
+    theirs.write(encodeCoapFrame(request(300)));
+    await expect.poll(() => answers.length).toBe(1);
+    expect(answers[0]).toBe('\x61\x45\x01\x2c\x07\xffon');
+    expect(heard).toEqual([{ thing: 'other', uri: '/lamp?x=1', caller: 'mod', method: 1 }]);
+    // A repetition is answered and not run again.
+    theirs.write(encodeCoapFrame(request(300)));
+    await expect.poll(() => answers.length).toBe(2);
+    expect(heard.length).toBe(1);
   });
 
   it('repeats what a bad line has lost', async () => {

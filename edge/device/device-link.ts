@@ -1,16 +1,25 @@
 // A device on a serial line or TCP as a place: requests go as CoAP over slipmux. Takes a stream; gives answers. Knows no
 // registry.
-import { Agent } from 'coap';
-import type { IncomingMessage, OutgoingMessage } from 'coap';
+import { Agent, createServer } from 'coap';
+import type { IncomingMessage, OutgoingMessage, Server } from 'coap';
 import type { Duplex } from 'node:stream';
-import type { PlaceAnswer, PlaceLink } from '../fleet/types.js';
+import { InternalError } from '../../compiler/diagnostics.js';
+import { RecentAnswers } from '../fleet/recent-answers.js';
+import { NOT_HERE, type PlaceAnswer, type PlaceLink } from '../fleet/types.js';
 import type { ServiceRequest } from '../host/types.js';
+import { ResponseCode } from '../../compiler/abi/os-layout.js';
+import { codeText } from '../gateway/codes.js';
 import type { Answer } from '../worker/protocol.js';
 import { StreamSocket } from './stream-socket.js';
 
 export interface DeviceLinkEvents {
   console(text: Uint8Array): void;
   closed(): void;
+  /**
+   * A request of a module on the device for something elsewhere. `thing`: from Uri-Host, null for a plain path.
+   * `request.caller` is what the device says.
+   */
+  request?(thing: string | null, request: ServiceRequest): Promise<Answer>;
 }
 
 const METHOD_NAMES: Readonly<Record<number, 'GET' | 'POST' | 'PUT' | 'DELETE'>> = {
@@ -19,25 +28,41 @@ const METHOD_NAMES: Readonly<Record<number, 'GET' | 'POST' | 'PUT' | 'DELETE'>> 
   3: 'PUT',
   4: 'DELETE',
 };
-/** Block size of uploads: what a device's receive buffer takes. */
-const BLOCK_BYTES = 512;
+/** Payloads above this go in blocks: what a device's receive buffer takes. */
+const BLOCK_BYTES = 1024;
+/** Block1 option: number 0, no more, size exponent 6 (1,024 bytes); the library goes on from there. */
+const FIRST_BLOCK = 6;
+/** Elective option, string: who calls, `MODULE` or `MODULE@THING`. The device believes the gateway. */
+const CALLER_OPTION = '65000';
+/** Most bytes of an answer to a device: one message. */
+const MAX_ANSWER_BYTES = 1024;
+
+/** What goes over the line of a request; without a caller, services that name their callers refuse it. */
+export type DeviceRequest = Pick<ServiceRequest, 'method' | 'uri' | 'payload'> & { readonly caller?: string };
 
 export class DeviceLink implements PlaceLink {
   /** Requests to one device go one after the other: NSTART is 1 (RFC 7252, 4.7). */
   private last: Promise<unknown> = Promise.resolve();
+  /** Requests of the device that were answered lately. */
+  private readonly served = new RecentAnswers();
   private readonly observations = new Set<IncomingMessage>();
 
   private readonly socket: StreamSocket;
   private readonly agent: Agent;
+  private readonly server: Server;
 
   constructor(
     /** `device:NAME`. */
     readonly name: string,
     stream: Duplex,
-    events: DeviceLinkEvents,
+    private readonly events: DeviceLinkEvents,
   ) {
     this.socket = new StreamSocket(stream, events);
-    this.agent = new Agent({ type: 'udp4', socket: this.socket.asSocket });
+    this.agent = new Agent({ type: 'udp4', socket: this.socket.client.asSocket });
+    this.server = createServer({ type: 'udp4' }, (request: IncomingMessage, response: OutgoingMessage) => {
+      this.serve(request, response).catch(() => undefined);
+    });
+    this.server.listen(this.socket.server);
   }
 
   /** Frames seen so far. */
@@ -50,7 +75,7 @@ export class DeviceLink implements PlaceLink {
   }
 
   /** Sends one request. Rejects when the device does not answer. */
-  send(request: Pick<ServiceRequest, 'method' | 'uri' | 'payload'>): Promise<Answer> {
+  send(request: DeviceRequest): Promise<Answer> {
     const result = this.last.then(() => this.exchange(request));
     this.last = result.catch(() => undefined);
     return result;
@@ -82,13 +107,32 @@ export class DeviceLink implements PlaceLink {
   close(): void {
     this.observations.clear();
     this.agent.close();
+    this.server.close();
     this.socket.close();
   }
 
-  private open(
-    { method, uri, payload }: Pick<ServiceRequest, 'method' | 'uri' | 'payload'>,
-    observe: boolean,
-  ): OutgoingMessage {
+  private async serve(request: IncomingMessage, response: OutgoingMessage): Promise<void> {
+    const method = Object.keys(METHOD_NAMES).find((key) => METHOD_NAMES[Number(key)] === request.method);
+    const thing = optionText(request, 'Uri-Host');
+    const run = async (): Promise<Answer> =>
+      this.events.request === undefined || method === undefined
+        ? { code: ResponseCode.NotImplemented, payload: Buffer.alloc(0) }
+        : this.events.request(thing, {
+            method: Number(method),
+            uri: request.url,
+            payload: request.payload,
+            caller: optionText(request, CALLER_OPTION) ?? '',
+            capacity: MAX_ANSWER_BYTES,
+          });
+    // The library hands a repeated message on as a new one.
+    const { messageId, token } = request._packet;
+    const answer = await this.served.once(`${messageId} ${token?.toString('hex')}`, run);
+    if (answer === NOT_HERE) throw new InternalError('an answer from nowhere');
+    response.code = codeText(answer.code);
+    response.end(Buffer.from(answer.payload));
+  }
+
+  private open({ method, uri, payload, caller }: DeviceRequest, observe: boolean): OutgoingMessage {
     const [pathname, query] = uri.split('?');
     const request = this.agent.request({
       hostname: '127.0.0.1',
@@ -98,11 +142,12 @@ export class DeviceLink implements PlaceLink {
       observe,
       confirmable: true,
     });
-    if (payload.length > BLOCK_BYTES) request.setOption('Block1', Buffer.from([BLOCK1_512]));
+    if (caller !== undefined) request.setOption(CALLER_OPTION, Buffer.from(caller));
+    if (payload.length > BLOCK_BYTES) request.setOption('Block1', Buffer.from([FIRST_BLOCK]));
     return request;
   }
 
-  private exchange(message: Pick<ServiceRequest, 'method' | 'uri' | 'payload'>): Promise<Answer> {
+  private exchange(message: DeviceRequest): Promise<Answer> {
     return new Promise((resolve, reject) => {
       const request = this.open(message, false);
       request.on('response', ({ code, payload }: IncomingMessage) => resolve({ code: codeByte(code), payload }));
@@ -113,8 +158,10 @@ export class DeviceLink implements PlaceLink {
   }
 }
 
-/** Block1 option: number 0, no more, size exponent 5 (512 bytes); the library goes on from there. */
-const BLOCK1_512 = 5;
+function optionText(request: IncomingMessage, name: string): string | null {
+  const option = request._packet.options?.find((entry) => String(entry.name) === name);
+  return option === undefined ? null : Buffer.from(option.value as Uint8Array).toString();
+}
 
 /** "2.05" -> 0x45 */
 function codeByte(text: string): number {

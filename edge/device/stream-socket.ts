@@ -13,30 +13,15 @@ export interface StreamSocketEvents {
 /** The peer of every message: the library tells requests apart by it, there is only one. */
 const PEER = { address: '127.0.0.1', family: 'IPv4', port: 5683, size: 0 } as const satisfies RemoteInfo;
 
-export class StreamSocket extends EventEmitter {
-  private readonly decoder: SlipmuxDecoder;
-
-  constructor(
-    private readonly stream: Duplex,
-    events: StreamSocketEvents,
-  ) {
+/** One side of the stream: what the library's client listens to, or its server. */
+class Side extends EventEmitter {
+  constructor(private readonly stream: Duplex) {
     super();
-    this.decoder = new SlipmuxDecoder({
-      coap: (message) => this.emit('message', Buffer.from(message), PEER),
-      console: (text) => events.console(text),
-    });
-    stream.on('data', (chunk: Uint8Array) => this.decoder.push(chunk));
-    stream.on('error', () => undefined);
-    stream.once('close', () => events.closed());
   }
 
   /** As the library wants it; only `send`, `address`, `on` and `close` are used. */
   get asSocket(): Socket {
     return this as unknown as Socket;
-  }
-
-  get counts(): SlipmuxCounts {
-    return this.decoder.counts;
   }
 
   send(
@@ -47,9 +32,8 @@ export class StreamSocket extends EventEmitter {
     _address: string,
     done?: (error?: Error) => void,
   ): void {
-    this.stream.write(encodeCoapFrame(message.subarray(offset, offset + length)), (error) =>
-      done?.(error ?? undefined),
-    );
+    const frame = encodeCoapFrame(message.subarray(offset, offset + length));
+    this.stream.write(frame, (error) => done?.(error ?? undefined));
   }
 
   address(): RemoteInfo {
@@ -57,7 +41,45 @@ export class StreamSocket extends EventEmitter {
   }
 
   close(done?: () => void): void {
-    this.stream.destroy();
     done?.();
+  }
+}
+
+/** Code of a message: class 0 is a request, 0.00 an empty message. */
+const isRequest = (message: Uint8Array): boolean => message.length >= 4 && message[1] !== 0 && message[1]! >> 5 === 0;
+const isEmpty = (message: Uint8Array): boolean => message.length >= 4 && message[1] === 0;
+
+export class StreamSocket {
+  private readonly decoder: SlipmuxDecoder;
+  /** For requests to the device. */
+  readonly client: Side;
+  /** For requests of the device. */
+  readonly server: Side;
+
+  constructor(
+    private readonly stream: Duplex,
+    events: StreamSocketEvents,
+  ) {
+    this.client = new Side(stream);
+    this.server = new Side(stream);
+    this.decoder = new SlipmuxDecoder({
+      coap: (message) => {
+        const { client, server } = this;
+        if (!isRequest(message)) client.emit('message', Buffer.from(message), PEER);
+        if (isRequest(message) || isEmpty(message)) server.emit('message', Buffer.from(message), PEER);
+      },
+      console: (text) => events.console(text),
+    });
+    stream.on('data', (chunk: Uint8Array) => this.decoder.push(chunk));
+    stream.on('error', () => undefined);
+    stream.once('close', () => events.closed());
+  }
+
+  get counts(): SlipmuxCounts {
+    return this.decoder.counts;
+  }
+
+  close(): void {
+    this.stream.destroy();
   }
 }
