@@ -67,6 +67,9 @@ export interface CompiledModule {
   readonly stats: CompileStats;
 }
 
+/** What `CompileOptions.without` may name beside the passes. */
+export const BACKEND_OPTIMISATIONS = ['hardware-loops', 'shrink-wrap', 'tail-copies'] as const;
+
 /** Compiles `ir`, whose bodies are rewritten in place. Errors: DiagnosticError W501. */
 export function compileModule(ir: IrModule, options: CompileOptions = {}): CompiledModule {
   const level = options.level ?? '2';
@@ -84,6 +87,8 @@ export function compileModule(ir: IrModule, options: CompileOptions = {}): Compi
   const symbols = functionSymbols(ir);
   let spills = 0;
   let moves = 0;
+  const isOn = (name: (typeof BACKEND_OPTIMISATIONS)[number]): boolean =>
+    level !== '0' && options.without?.has(name) !== true;
   const order = compileOrder(ir);
   const callees = new Map<string, CalleeFacts>();
   const context: FunctionContext = {
@@ -92,9 +97,9 @@ export function compileModule(ir: IrModule, options: CompileOptions = {}): Compi
     callees,
     stackLimit: stackLimitSymbol(ir.name),
     checkReturns: cfi === 'full',
-    shrinkWrap: level !== '0' && options.without?.has('shrink-wrap') !== true,
-    copyForSpeed: level === '2' && options.without?.has('tail-copies') !== true,
-    hardwareLoops: level !== '0' && options.without?.has('hardware-loops') !== true,
+    shrinkWrap: isOn('shrink-wrap'),
+    copyForSpeed: isOn('tail-copies') && level === '2',
+    hardwareLoops: isOn('hardware-loops'),
     ...(options.inspectAllocation === undefined ? {} : { inspectAllocation: options.inspectAllocation }),
     onStats: (stats) => {
       spills += stats.spilledVRegs;

@@ -1,6 +1,6 @@
 // What passes and checks cost and buy: wasm-aot with one optimisation left out, at other levels, with more or fewer control
 // flow checks, each against wasm-aot as it is by default. Takes programs; gives tables. Knows the passes by name only.
-import type { CompileOptions } from '../backend-xtensa/compile-module.js';
+import { BACKEND_OPTIMISATIONS, type CompileOptions } from '../backend-xtensa/compile-module.js';
 import { PASSES } from '../compiler/passes/pipeline.js';
 import { geometricMean, measureAll } from './measure-all.js';
 import type { BenchProgram } from './programs.js';
@@ -32,6 +32,7 @@ export function optimisations(): Map<string, readonly string[]> {
     const base = PASSES.find((other) => name.startsWith(`${other.name}-`))?.name ?? name;
     groups.set(base, [...(groups.get(base) ?? []), name]);
   }
+  for (const name of BACKEND_OPTIMISATIONS) groups.set(name, [name]);
   return groups;
 }
 
