@@ -84,8 +84,21 @@ export class SlotsDevice extends OsDevice {
     super(slots);
     if (flash !== undefined) {
       this.machine.loadFlash(flash);
+      this.scramble();
       this.machine.resetFromRom();
     }
+  }
+
+  /** RAM as it comes up with the power: anything. */
+  private scramble(): void {
+    const { base, end } = ESP32.dram;
+    const words = new Uint32Array((end - base) / 4);
+    let value = 0x2545f491;
+    for (let i = 0; i < words.length; i++) {
+      value = (Math.imul(value, 1664525) + 1013904223) >>> 0;
+      words[i] = value;
+    }
+    this.machine.writeMemory(base, new Uint8Array(words.buffer));
   }
 
   /** As in OsDevice, with time for signatures and for the flash. */

@@ -45,9 +45,13 @@ static void cache_off(void)
     cache_control(DPORT_PRO_CACHE_ENABLE, 0);
 }
 
+/** The windows are open: not yet at boot if nothing of the image lies in flash. */
+static uint32_t opened;
+
 /** On with nothing of what it held before. */
 static void cache_on(void)
 {
+    opened = 1;
     cache_control(DPORT_PRO_CACHE_FLUSH_ENABLE, 0);
     cache_control(0, DPORT_PRO_CACHE_FLUSH_ENABLE);
     while ((register_read(DPORT_PRO_CACHE_CTRL) & DPORT_PRO_CACHE_FLUSH_DONE) == 0) {}
@@ -114,6 +118,6 @@ void rt_flash_map_window(uint32_t address, uint32_t offset, uint32_t pages)
 const uint8_t *rt_flash_view(uint32_t offset)
 {
     uint32_t page = offset >> MMU_PAGE_SHIFT;
-    if (register_read(mmu_entry(RT_FLASH_VIEW)) != page) rt_flash_map_window(RT_FLASH_VIEW, page << MMU_PAGE_SHIFT, 1);
+    if (!opened || register_read(mmu_entry(RT_FLASH_VIEW)) != page) rt_flash_map_window(RT_FLASH_VIEW, page << MMU_PAGE_SHIFT, 1);
     return (const uint8_t *)(RT_FLASH_VIEW + (offset & ((1u << MMU_PAGE_SHIFT) - 1)));
 }
