@@ -1,11 +1,12 @@
 // Reads the kernel's tables out of a device's memory: modules, chains with their frames, grants, subscriptions. The offsets
 // are those of firmware/include/kernel.h, asserted there against the constants here; knows no expectation.
-import { MAX_MODULES, MAX_SUBSCRIPTIONS, OS_ARGUMENT_WORDS, TS_MODULE_INFO } from '../../compiler/abi/os-layout.js';
+import { MAX_MODULES, OS_ARGUMENT_WORDS, TS_MODULE_INFO } from '../../compiler/abi/os-layout.js';
 import { MAX_GRANTS, TS_GRANT } from '../../compiler/abi/window.js';
 import { EXCEPTION_FRAME } from '../../compiler/abi/layout.js';
 
 /** As in kernel.h. */
 const FRAME = {
+  size: 48,
   caller: 4,
   module: 8,
   serial: 12,
@@ -43,7 +44,6 @@ const CONTEXT = { frame: EXCEPTION_FRAME.size + 4 * (CONTEXT_EXTRA_WORDS + OS_AR
 
 export interface Memory {
   readonly machine: { readWord(address: number): number; readMemory(address: number, length: number): Uint8Array };
-  address(symbol: string): number;
   readonly built: {
     readonly linked: { readonly symbols: ReadonlyMap<string, { readonly address: number; readonly size: number }> };
   };
@@ -109,92 +109,115 @@ export interface KernelView {
 /** Most frames a chain can have before something is wrong. */
 const LIMIT = 64;
 
+/** What of a module never changes, by address of its descriptor. */
+interface Described {
+  readonly name: string;
+  readonly stackBottom: number;
+  readonly stackTop: number;
+}
+const described = new WeakMap<Memory, Map<number, Described>>();
+
+function describe(device: Memory, info: number): Described {
+  const known = described.get(device) ?? new Map<number, Described>();
+  described.set(device, known);
+  let found = known.get(info);
+  if (found === undefined) {
+    const word = (field: number): number => device.machine.readWord(info + field) >>> 0;
+    const bytes = device.machine.readMemory(word(TS_MODULE_INFO.offset.name), 32);
+    found = {
+      name: Buffer.from(bytes.subarray(0, bytes.indexOf(0))).toString(),
+      stackBottom: word(TS_MODULE_INFO.offset.stack_bottom),
+      stackTop: word(TS_MODULE_INFO.offset.stack_top),
+    };
+    known.set(info, found);
+  }
+  return found;
+}
+
 export function kernelState(device: Memory): KernelView {
-  const { machine } = device;
-  const word = (at: number): number => machine.readWord(at) >>> 0;
-  const byte = (at: number): number => machine.readMemory(at, 1)[0]!;
-  const half = (at: number): number => byte(at) | (byte(at + 1) << 8);
-  const text = (at: number): string => {
-    const bytes = machine.readMemory(at, 32);
-    return Buffer.from(bytes.subarray(0, bytes.indexOf(0))).toString();
+  const view = (address: number, length: number): DataView => {
+    const bytes = device.machine.readMemory(address, length);
+    return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   };
-  const size = (symbol: string): number => device.built.linked.symbols.get(symbol)!.size;
-  const table = device.address('ts_modules');
-  const moduleSize = size('ts_modules') / MAX_MODULES;
+  const place = (symbol: string) => device.built.linked.symbols.get(symbol)!;
+  const table = place('ts_modules');
+  const moduleSize = table.size / MAX_MODULES;
+  const all = view(table.address, table.size);
   const modules: ModuleView[] = [];
   for (let i = 0; i < MAX_MODULES; i++) {
-    const at = table + i * moduleSize;
-    const info = word(at + MODULE.info);
+    const at = i * moduleSize;
+    const info = all.getUint32(at + MODULE.info, true);
     if (info === 0) continue;
     modules.push({
-      index: byte(at + MODULE.index),
-      name: text(word(info + TS_MODULE_INFO.offset.name)),
-      sp: word(at + MODULE.sp),
-      state: byte(at + MODULE.state),
-      level: byte(at + MODULE.level),
-      ceiling: byte(at + MODULE.ceiling),
-      depth: byte(at + MODULE.depth),
-      events: byte(at + MODULE.events),
-      timersOn: byte(at + MODULE.timersOn),
-      faults: half(at + MODULE.faults),
-      stackBottom: word(info + TS_MODULE_INFO.offset.stack_bottom),
-      stackTop: word(info + TS_MODULE_INFO.offset.stack_top),
+      ...describe(device, info),
+      index: all.getUint8(at + MODULE.index),
+      sp: all.getUint32(at + MODULE.sp, true),
+      state: all.getUint8(at + MODULE.state),
+      level: all.getUint8(at + MODULE.level),
+      ceiling: all.getUint8(at + MODULE.ceiling),
+      depth: all.getUint8(at + MODULE.depth),
+      events: all.getUint8(at + MODULE.events),
+      timersOn: all.getUint8(at + MODULE.timersOn),
+      faults: all.getUint16(at + MODULE.faults, true),
     });
   }
   const frames = (first: number): FrameView[] => {
     const list: FrameView[] = [];
-    for (let at = first; at !== 0; at = word(at + FRAME.caller)) {
+    for (let address = first; address !== 0;) {
       if (list.length === LIMIT) throw new Error('a chain without end');
+      const frame = view(address, FRAME.size);
       list.push({
-        address: at,
-        module: (word(at + FRAME.module) - table) / moduleSize,
-        serial: word(at + FRAME.serial),
-        deadline: word(at + FRAME.deadline),
-        depth: byte(at + FRAME.depth),
-        ceiling: byte(at + FRAME.ceiling),
-        doomed: byte(at + FRAME.doomed) !== 0,
-        savedSp: word(at),
+        address,
+        module: (frame.getUint32(FRAME.module, true) - table.address) / moduleSize,
+        serial: frame.getUint32(FRAME.serial, true),
+        deadline: frame.getUint32(FRAME.deadline, true),
+        depth: frame.getUint8(FRAME.depth),
+        ceiling: frame.getUint8(FRAME.ceiling),
+        doomed: frame.getUint8(FRAME.doomed) !== 0,
+        savedSp: frame.getUint32(0, true),
       });
+      address = frame.getUint32(FRAME.caller, true);
     }
     return list;
   };
-  const kernel = device.address('ts_kernel');
-  const preempted = byte(kernel + KERNEL.preempted);
-  const contexts = device.address('ts_contexts');
-  const contextSize = size('ts_contexts') / 4;
-  const chains = [frames(word(kernel + KERNEL.frame))];
-  for (let i = preempted - 1; i >= 0; i--) chains.push(frames(word(contexts + i * contextSize + CONTEXT.frame)));
+  const kernel = view(place('ts_kernel').address, place('ts_kernel').size);
+  const preempted = kernel.getUint8(KERNEL.preempted);
+  const contexts = place('ts_contexts');
+  const contextSize = contexts.size / 4;
+  const chains = [frames(kernel.getUint32(KERNEL.frame, true))];
+  for (let i = preempted - 1; i >= 0; i--)
+    chains.push(frames(device.machine.readWord(contexts.address + i * contextSize + CONTEXT.frame) >>> 0));
+  const grantTable = place('ts_grants');
+  const entries = view(grantTable.address, grantTable.size);
+  const { offset } = TS_GRANT;
   const grants = Array.from({ length: MAX_GRANTS }, (_, index): GrantView => {
-    const at = device.address('ts_grants') + index * TS_GRANT.size;
-    const { offset } = TS_GRANT;
+    const at = index * TS_GRANT.size;
     return {
       index,
-      base: word(at + offset.base),
-      length: word(at + offset.length),
-      key: word(at + offset.key),
-      holder: byte(at + offset.holder),
-      owner: byte(at + offset.owner),
-      rights: byte(at + offset.rights),
-      flags: byte(at + offset.flags),
-      usedBy: word(at + offset.used_by),
-      parent: byte(at + offset.parent),
-      child: byte(at + offset.child),
-      sibling: byte(at + offset.sibling),
+      base: entries.getUint32(at + offset.base, true),
+      length: entries.getUint32(at + offset.length, true),
+      key: entries.getUint32(at + offset.key, true),
+      holder: entries.getUint8(at + offset.holder),
+      owner: entries.getUint8(at + offset.owner),
+      rights: entries.getUint8(at + offset.rights),
+      flags: entries.getUint8(at + offset.flags),
+      usedBy: entries.getUint32(at + offset.used_by, true),
+      parent: entries.getUint8(at + offset.parent),
+      child: entries.getUint8(at + offset.child),
+      sibling: entries.getUint8(at + offset.sibling),
     };
   });
   return {
     modules,
     chains,
-    ceiling: byte(kernel + KERNEL.ceiling),
-    level: byte(kernel + KERNEL.level),
-    ready: byte(kernel + KERNEL.ready),
+    ceiling: kernel.getUint8(KERNEL.ceiling),
+    level: kernel.getUint8(KERNEL.level),
+    ready: kernel.getUint8(KERNEL.ready),
     preempted,
-    pending: Array.from({ length: 5 }, (_, i) => half(kernel + KERNEL.pending + 2 * i)),
+    pending: Array.from({ length: 5 }, (_, i) => kernel.getUint16(KERNEL.pending + 2 * i, true)),
     grants,
-    callGrants: (word(kernel + KERNEL.callGrants) - device.address('ts_grants')) / TS_GRANT.size,
-    freeHead: byte(kernel + KERNEL.head),
-    freeTail: byte(kernel + KERNEL.tail),
+    callGrants: (kernel.getUint32(KERNEL.callGrants, true) - grantTable.address) / TS_GRANT.size,
+    freeHead: kernel.getUint8(KERNEL.head),
+    freeTail: kernel.getUint8(KERNEL.tail),
   };
 }
-
-export { MAX_SUBSCRIPTIONS };

@@ -8,7 +8,7 @@ import { moduleRamSymbol } from '../../../compiler/abi/symbols.js';
 import { kernelState } from '../kernel-state.js';
 import { buildDevice, OsDevice } from '../os-device.js';
 import { violations } from './invariants.js';
-import { BYSTANDER, WATCHER, type Scenario, type Step } from './scenarios.js';
+import { BYSTANDER, WATCHER, WATCHER_NAME, type Scenario, type Step } from './scenarios.js';
 
 export type Injection = 'deadline' | 'event';
 
@@ -29,15 +29,10 @@ export interface Sweep {
   /** Runs in which an invocation was ended, or the event came in before the scenario's end. */
   readonly hits: number;
   readonly failures: readonly string[];
-  /** Most instructions from the injection until the interrupt was taken (masked sections), where that was. */
-  readonly worstWait: { readonly instructions: number; readonly at: number };
-  /** Most cycles from the expiry to the end of the invocation: control is back in its caller or its chain is over. */
-  readonly worstStop: { readonly instructions: number; readonly at: number };
 }
 
 const CCOUNT = 234;
 const DEADLINE_INTERRUPT = 6;
-const ALARM_INTERRUPT = 9;
 const KERNEL = { frame: 0, clockOffset: 4 };
 const FRAME = { module: 8, deadline: 16 };
 const TIMG0 = 0x3ff5f000;
@@ -72,6 +67,14 @@ function imageOf(device: OsDevice, name: string): string {
 function runStep(device: OsDevice, { method, uri, payload }: Step): { code: number; word: number | undefined } {
   const { code, payload: answer } = device.request(method, uri, payload);
   return { code, word: answer.length === 4 ? answer.readUInt32LE() : undefined };
+}
+
+const POISON = 0xa5;
+
+/** Nothing that a stack holds at rest may ever be read: what is left there is made useless. */
+function poisonStacks(device: OsDevice): void {
+  for (const { stackBottom, stackTop, name } of kernelState(device).modules)
+    if (name !== BYSTANDER.name) device.machine.writeMemory(stackBottom, Buffer.alloc(stackTop - stackBottom, POISON));
 }
 
 /** The scenario without interruption: what it answers, and how many instructions it takes. */
@@ -121,26 +124,25 @@ export async function sweep(
   scenario: Scenario,
   { injection, stride, offset, onProgress }: SweepOptions,
 ): Promise<Sweep> {
-  const device = new OsDevice(await buildDevice([...scenario.modules, BYSTANDER, WATCHER])).settle();
+  const device = new OsDevice(await buildDevice([...scenario.modules, BYSTANDER, ...WATCHER])).settle();
   const { machine } = device;
   // Twice: the first time binds routes.
   rehearse(device, scenario);
   quiesce(device);
   const instructions = rehearse(device, scenario);
   quiesce(device);
-  const watcher = device.module('watcher').index;
+  const watcher = device.module(WATCHER_NAME).index;
   const bystander = imageOf(device, 'bystander');
   const failures: string[] = [];
-  const wait = { instructions: 0, at: 0 };
-  const stopped = { instructions: 0, at: 0 };
   let runs = 0;
   let hits = 0;
   let alive = device.machine.instructions;
   for (let k = offset; k < instructions && failures.length < MOST_FAILURES; k += stride) {
     runs++;
     device.console = '';
+    poisonStacks(device);
     const faultsBefore = kernelState(device).modules.map(({ faults }) => faults);
-    const watched = device.readGlobalCount('watcher');
+    const watched = device.readGlobalCount(WATCHER_NAME);
     const start = machine.instructions;
     let victim = -1;
     let injectedPc = 0;
@@ -160,23 +162,24 @@ export async function sweep(
       quiesce(device);
       // The scenario may have become shorter: what was to come goes off in idle time.
       if (machine.instructions <= start + k) machine.run({ maxInstructions: 1 });
-      const faults = kernelState(device).modules.map(({ faults: now }, i) => (now - faultsBefore[i]!) & 0xffff);
+      const { modules } = kernelState(device);
+      const faults = modules.map(({ faults: now }, i) => (now - faultsBefore[i]!) & 0xffff);
       const undisturbed = injection === 'event' || victim < 0;
       for (const { step, answer } of answers) {
         const fine = answer.code === step.code && (step.word === undefined || answer.word === step.word);
         if (!fine && (undisturbed || (answer.code === step.code ? false : !ENDED.has(answer.code))))
           fail(`${step.uri} answers ${answer.code} ${answer.word?.toString(16)}`);
       }
-      const names = kernelState(device).modules.map(({ index }) => index);
+      const names = modules.map(({ index }) => index);
       faults.forEach((count, i) => {
-        const allowed = scenario.name === 'restart' && device.module('c').index === names[i] ? 2 : 1;
+        const allowed = scenario.name === 'restart' && modules[i]!.name === 'c' ? 2 : 1;
         const own = names[i] === victim || (allowed === 2 && count === 1);
         if (count > allowed || (count > 0 && !own)) fail(`module ${names[i]} has ${count} faults`);
         if (count > 0 && names[i] === victim) hits++;
       });
       if (injection === 'event') {
-        if (device.readGlobalCount('watcher') === ((watched + 1) | 0)) hits++;
-        else fail(`the event ran ${device.readGlobalCount('watcher') - watched} times`);
+        if (device.readGlobalCount(WATCHER_NAME) === ((watched + 1) | 0)) hits++;
+        else fail(`the event ran ${device.readGlobalCount(WATCHER_NAME) - watched} times`);
       }
       for (const wrong of violations(device, true)) fail(wrong);
       if (imageOf(device, 'bystander') !== bystander) fail("the bystander's memory has changed");
@@ -206,9 +209,5 @@ export async function sweep(
     runs,
     hits,
     failures,
-    worstWait: wait,
-    worstStop: stopped,
   };
 }
-
-export { ALARM_INTERRUPT };

@@ -32,8 +32,26 @@ const step = (who: string, expected: number, ...words: number[]): Step => ({
 
 /** In every scenario: never called while the others are at work, so nothing of it may change. */
 export const BYSTANDER: ModuleText = { ...agent('bystander', []), priority: 0 };
-/** In every scenario: has the highest priority, counts its timer's events. */
-export const WATCHER: ModuleText = { ...agent('watcher', []), priority: 3 };
+/** Answers the watcher only. */
+const aide: ModuleText = { ...agent('aide', []), priority: 0 };
+/**
+ * In every scenario: has the highest priority, counts its timer's events, and makes a call with a payload in each, so that
+ * the event uses registers, the argument buffer, grants of calls and windows of its own.
+ */
+export const WATCHER: readonly ModuleText[] = [
+  {
+    ...agent('aidd', ['aide'], {
+      byNumber: true,
+      onTimer: `(i32.store (i32.const 5000) (i32.const ${Op.Load32})) (i32.store (i32.const 5004) (i32.const ${DATA}))
+      (local.set $y (call $forward (i32.const 0) (i32.const 5000) (i32.const 8) (i32.const 5016) (i32.const 0)))
+      (if (i32.ne (local.get $y) (i32.const 0x03020100)) (then unreachable))`,
+    }),
+    priority: 3,
+    eventDeadline: '50ms',
+  },
+  aide,
+];
+export const WATCHER_NAME = 'aidd';
 
 const READ = 1;
 
