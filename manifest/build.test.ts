@@ -90,6 +90,7 @@ const THINGS = {
       requires: [
         { path: '/count', methods: ['GET'] },
         { path: '/count/7', methods: ['PUT'], timeout: '3s' },
+        { path: '//porch/log/*', methods: ['GET', 'DELETE'] },
       ],
     },
   ],
@@ -164,7 +165,7 @@ describe('tables', () => {
       service_count: 2,
       requirement_count: 0,
     });
-    expect(infos[1]).toMatchObject({ memory: 0, service_count: 0, requirement_count: 2, priority: 1, restart: 1 });
+    expect(infos[1]).toMatchObject({ memory: 0, service_count: 0, requirement_count: 3, priority: 1, restart: 1 });
     expect(memory.text(infos[0]!['version']!)).toBe('1.2.3');
   });
   it('say of services who handles what and for whom', () => {
@@ -198,10 +199,11 @@ describe('tables', () => {
     expect(fields[2]).toEqual({ offset: 8, kind: 6, count: 1, min: 0xff800000, max: 0x3f000000 });
   });
   it('say of requirements what may be called', () => {
-    const requirements = memory.array(TS_REQUIREMENT, infos[1]!['requirements']!, 2);
-    expect(requirements.map((entry) => memory.text(entry['path']!))).toEqual(['count', 'count/7']);
+    const requirements = memory.array(TS_REQUIREMENT, infos[1]!['requirements']!, 3);
+    expect(requirements.map((entry) => memory.text(entry['path']!))).toEqual(['count', 'count/7', '/porch/log/*']);
     expect(requirements[0]).toMatchObject({ methods: 2, host: 0, deadline_ms: 0 });
-    expect(requirements[1]).toMatchObject({ methods: 8, deadline_ms: 3000 });
+    expect(requirements[1]).toMatchObject({ methods: 8, host: 0, deadline_ms: 3000 });
+    expect(requirements[2]).toMatchObject({ methods: 18, host: 1 });
   });
 
   it('give every module a stack and RAM of its own', () => {

@@ -5,12 +5,13 @@ import { MAX_MODULES, MAX_REQUIREMENTS, MAX_SLOTS } from '../compiler/abi/os-lay
 import type { Findings } from './findings.js';
 import type { AppModel, ModuleModel, RequirementModel } from './model.js';
 import { numberRequirements } from './requirements.js';
-import { covers, isNative, routeShape } from './routes.js';
+import { covers, isElsewhere, isNative, routeShape } from './routes.js';
 import type { Provided } from './routes.js';
 
 /** The kernel's own modules, and names that imports have taken. */
-const RESERVED_NAMES: ReadonlySet<string> = new Set(['sys', 'dev', 'env', 'thingspire']);
-const NATIVE_MODULES = 2;
+const RESERVED_NAMES: ReadonlySet<string> = new Set(['sys', 'dev', 'edge0', 'edge1', 'env', 'thingspire']);
+/** sys, dev, and the two workers for requests of other devices. */
+const NATIVE_MODULES = 4;
 
 /** @param complete whether the modules are all that the application has: others may provide and call */
 export function checkManifest(app: AppModel, findings: Findings, complete: boolean): void {
@@ -82,7 +83,7 @@ function checkModule(module: ModuleModel, provided: readonly Provided[], finding
     );
   const called: Provided[] = [];
   for (const requirement of module.requires) {
-    if (isNative(requirement.path) || requirement.external) continue;
+    if (isNative(requirement.path) || isElsewhere(requirement.path) || requirement.external) continue;
     const there = provided.filter(({ service }) => covers(requirement.path, service.path));
     if (complete || there.length > 0) checkRequirement(module, requirement, there, findings);
     called.push(...there.filter(({ service }) => requirement.methods.includes(service.method)));

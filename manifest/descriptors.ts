@@ -32,6 +32,7 @@ import { payloadBounds } from './model.js';
 import type { ContractModel, FieldModel, ModuleModel, PayloadType } from './model.js';
 import { numberRequirements } from './requirements.js';
 import { SCALARS } from './payload-types.js';
+import { isElsewhere } from './routes.js';
 import { encodeManifest } from './section.js';
 import { NULL, StructWriter, symbolRef } from './struct-writer.js';
 import type { FieldValue, Reference, StructValue } from './struct-writer.js';
@@ -150,6 +151,7 @@ export class DescriptorWriter {
         requirements.map(({ requirement, methods }) => ({
           path: hot.string(requirement.path),
           methods: methods.reduce((bits, method) => bits | (1 << METHOD_NUMBERS[method]), 0),
+          host: isElsewhere(requirement.path) ? 1 : 0,
           deadline_ms: requirement.timeoutMs,
         })),
       ),

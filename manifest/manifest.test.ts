@@ -122,8 +122,8 @@ describe('meaning', () => {
   it('knows the limits of the device', () => {
     const slots = (n: number): Json[] => Array.from({ length: n }, (_, i) => ({ name: `s${i}`, pages: 1, ram: 4096 }));
     const modules = (n: number): Json[] => Array.from({ length: n }, (_, i) => module({ name: `m${i}` }));
-    expect(faults(app({ modules: modules(10), slots: slots(4) }))).toEqual([]);
-    expect(faults(app({ modules: modules(10), slots: slots(5) }))).toEqual(['W811 /modules']);
+    expect(faults(app({ modules: modules(8), slots: slots(4) }))).toEqual([]);
+    expect(faults(app({ modules: modules(8), slots: slots(5) }))).toEqual(['W811 /modules']);
     const requires = Array.from({ length: 17 }, (_, i) => ({ path: `/r/${i}`, methods: ['GET', 'PUT'] }));
     expect(faults(app({ modules: [module({ requires })] }))).toEqual(['W811 /modules/0/requires']);
   });
@@ -142,6 +142,8 @@ describe('meaning', () => {
     expect(check(wants('/zzz', 'GET'))).toEqual(['W805 /modules/1/requires/0']);
     expect(check(wants('/zzz', 'GET', { external: true }))).toEqual([]);
     expect(check(wants('/dev/gpio/2', 'GET'))).toEqual([]);
+    expect(check(wants('//porch.local/a', 'GET'))).toEqual([]);
+    expect(faults(app({ modules: [wants('//a', 'GET')] }))).toEqual(['W802 /modules/0/requires/0/path']);
     expect(check(wants('/a', 'PUT'))).toEqual(['W805 /modules/1/requires/0/methods']);
     expect(check(wants('/a', 'GET'))).toEqual(['W806 /modules/1/requires/0']);
     expect(check(caller({ eventDeadline: '5ms', requires: [{ path: '/*', methods: ['GET'] }] }))).toEqual([

@@ -59,7 +59,7 @@ export interface ContractModel {
 }
 
 export interface RequirementModel {
-  /** Without leading slash; a last segment `*` covers everything below. */
+  /** Without its first slash; `/thing/path` is on another device. A last segment `*` covers everything below. */
   readonly path: string;
   readonly methods: readonly MethodName[];
   /** For stubs. */

@@ -8,6 +8,11 @@ export function isNative(path: string): boolean {
   return NATIVE.test(path);
 }
 
+/** `//porch/log` in a manifest: a path of another device. Without its first slash it still begins with one. */
+export function isElsewhere(path: string): boolean {
+  return path.startsWith('/');
+}
+
 export interface Provided {
   readonly module: ModuleModel;
   readonly service: ServiceModel;
