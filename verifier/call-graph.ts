@@ -1,8 +1,7 @@
 // What functions may rely on from each other, from the machine code of all of them: which registers a callee leaves alone, how
 // much stack below a function's frame all its callers have checked. Knows instructions by their rows only.
-import { FR_BASE } from '../backend-xtensa/abi/abi.js';
-import { CALL0 } from '../backend-xtensa/abi/call0.js';
-import { targetOf, type Code } from './code.js';
+import type { DecodedInstruction } from '../backend-xtensa/isa/types.js';
+import { decodeAll, targetOf, type Code } from './code.js';
 import type { Image, ModuleFunction } from './image.js';
 
 /** Registers that any callee may change; a0 is the call's own, a12 to a15 come back. */
@@ -10,13 +9,17 @@ export const ALL_CLOBBERED = 0b1111_1111_1100;
 
 /** What the linker puts between functions out of each other's reach jumps through a8. */
 const VENEER_CLOBBERED = 1 << 8;
-/** Runtime functions are trusted, and with them what is known of their code. */
-const KNOWN_RUNTIME: ReadonlyMap<string, number> = new Map(
-  [...CALL0.knownRuntime].map(([symbol, clobbers]) => [
-    symbol,
-    clobbers.reduce((bits, register) => (register < FR_BASE ? bits | (1 << register) : bits), 0),
-  ]),
-);
+/** Registers a2 to a11 that an instruction writes, as bits. */
+function writtenBy({ row, operands }: DecodedInstruction): number {
+  let bits = 0;
+  for (let k = 0; k < row.operands.length; k++) {
+    const { kind, role } = row.operands[k]!;
+    if (kind === 'ar' && role !== 'use') bits |= 1 << operands[k]!;
+  }
+  return bits & ALL_CLOBBERED;
+}
+
+const LEADS_ELSEWHERE: ReadonlySet<string> = new Set(['call', 'callreg', 'jumpreg']);
 
 interface Node {
   readonly func: ModuleFunction;
@@ -38,6 +41,8 @@ export class CallGraph {
   /** Callers before callees, as far as there are no cycles. */
   readonly order: readonly ModuleFunction[];
   private readonly nodes = new Map<ModuleFunction, Node>();
+  /** Clobbers of runtime functions, by address. */
+  private readonly runtime = new Map<number, number>();
 
   /** @param codes of all functions that can be decoded */
   constructor(
@@ -65,9 +70,22 @@ export class CallGraph {
   /** Bits of the registers a2 to a11 that a call to an address may change. */
   clobbers(caller: ModuleFunction, address: number): number {
     const target = this.image.callTarget(caller.module, address);
-    if (target?.kind === 'libcall') return KNOWN_RUNTIME.get(target.symbol) ?? ALL_CLOBBERED;
+    if (target?.kind === 'libcall') return this.runtimeClobbers(target.address, address);
     if (target?.kind !== 'module' || target.func.module !== caller.module) return ALL_CLOBBERED;
     return this.nodes.get(target.func)!.clobbers | (address === target.func.start ? 0 : VENEER_CLOBBERED);
+  }
+
+  /** The same of a runtime function: what its code writes, if it does not lead elsewhere. */
+  private runtimeClobbers(start: number, called: number): number {
+    let clobbers = this.runtime.get(start);
+    if (clobbers === undefined) {
+      const code = decodeAll(this.image, start, this.image.functionSize(start));
+      clobbers = 0;
+      for (const inst of code ?? []) clobbers |= writtenBy(inst);
+      if (code === null || code.some(({ row }) => LEADS_ELSEWHERE.has(row.flow))) clobbers = ALL_CLOBBERED;
+      this.runtime.set(start, clobbers);
+    }
+    return clobbers | (called === start ? 0 : VENEER_CLOBBERED);
   }
 
   /** To be asked once all callers have been looked at: bytes below the entry SP that are known to be above the limit. */
@@ -105,10 +123,7 @@ export class CallGraph {
     for (let i = 0; i < code.instructions.length; i++) {
       const inst = code.instructions[i]!;
       const { row } = inst;
-      for (let k = 0; k < row.operands.length; k++) {
-        const { kind, role } = row.operands[k]!;
-        if (kind === 'ar' && role !== 'use') node.clobbers |= (1 << inst.operands[k]!) & ALL_CLOBBERED;
-      }
+      node.clobbers |= writtenBy(inst);
       const site = code.windows.get(i);
       if (site !== undefined) node.clobbers |= (1 << site.pointer) & ALL_CLOBBERED;
       if (row.flow === 'callreg') node.clobbers = ALL_CLOBBERED;
@@ -122,7 +137,8 @@ export class CallGraph {
         if (callee?.kind === 'module' && callee.func.module === func.module) {
           node.callees.push(this.nodes.get(callee.func)!);
           if (target !== callee.func.start) node.clobbers |= VENEER_CLOBBERED;
-        } else node.clobbers = ALL_CLOBBERED;
+        } else if (callee?.kind === 'libcall') node.clobbers |= this.runtimeClobbers(callee.address, target);
+        else node.clobbers = ALL_CLOBBERED;
       }
     }
   }

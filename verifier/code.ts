@@ -126,6 +126,23 @@ export function decodeFunction(image: Image, func: ModuleFunction): Code | Viola
   return divide(image, func, instructions, Int32Array.from(addresses), at, windows);
 }
 
+/** Instructions of other code, one after the other, whatever they are; null if some bytes are none, or branches lead out of it. */
+export function decodeAll(image: Image, start: number, size: number): DecodedInstruction[] | null {
+  const segment = image.segmentAt(start);
+  if (segment === null || size === 0) return null;
+  const bytes = segment.bytes.subarray(start - segment.address, start - segment.address + size);
+  const instructions: DecodedInstruction[] = [];
+  for (let offset = 0; offset < size;) {
+    const inst = offset < bytes.length ? decodeAt(bytes, offset, start + offset) : undefined;
+    if (inst === undefined) return null;
+    const target = inst.row.flow === 'next' ? start : targetOf(inst, start + offset);
+    if (inst.row.flow !== 'call' && target >= 0 && (target < start || target > start + size)) return null;
+    instructions.push(inst);
+    offset += inst.row.size;
+  }
+  return instructions;
+}
+
 /** The operand that is a displacement, as an address. */
 export function targetOf(inst: DecodedInstruction, address: number): number {
   const { operands } = inst.row;

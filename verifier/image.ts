@@ -75,7 +75,7 @@ export interface VerifiedModule {
 /** What a call may lead to. */
 export type CallTarget =
   | { readonly kind: 'module'; readonly func: ModuleFunction }
-  | { readonly kind: 'libcall'; readonly symbol: string }
+  | { readonly kind: 'libcall'; readonly symbol: string; readonly address: number }
   | { readonly kind: 'host'; readonly symbol: string };
 
 const LIBCALL_SYMBOLS: ReadonlySet<string> = new Set(Object.values(LIBCALLS).map(({ symbol }) => symbol));
@@ -379,8 +379,13 @@ export class Image {
     const exported = names.find((s) => s.isGlobal && s.isFunction && isExportName(s.name));
     if (func !== undefined) return func.module === module || exported !== undefined ? { kind: 'module', func } : null;
     const libcall = names.find((s) => s.isGlobal && LIBCALL_SYMBOLS.has(s.name));
-    if (libcall !== undefined) return { kind: 'libcall', symbol: libcall.name };
+    if (libcall !== undefined) return { kind: 'libcall', symbol: libcall.name, address: target };
     return exported === undefined ? null : { kind: 'host', symbol: exported.name };
+  }
+
+  /** Bytes of the function at an address, 0 if there is none. */
+  functionSize(address: number): number {
+    return Math.max(0, ...(this.byAddress.get(address) ?? []).filter((s) => s.isFunction).map((s) => s.size));
   }
 
   /** Follows `l32r a8, literal; jx a8` that the linker put between functions for targets out of reach. */
