@@ -103,6 +103,7 @@ static uint32_t take(const uint8_t *data, uint32_t n)
         if (upload.received == TS_ENVELOPE_HEAD - 1) {
             if (!ts_envelope_read(&upload.envelope, upload.head, TS_ENVELOPE_HEAD)) return 0;
             if (envelope->length < sizeof(struct ts_package) ||
+                envelope->length > ts_boot_table.slots[upload.slot].pages << 16 ||
                 envelope->length != upload.total - envelope->start - sizeof SIGNATURE_HEAD - TS_SIGNATURE_BYTES)
                 return 0;
             write_bank(0, upload.head + envelope->start, TS_ENVELOPE_HEAD - envelope->start);

@@ -128,6 +128,20 @@ describe('slots', () => {
     expect(device.get('steady').code).toBe(2.05);
   });
 
+  it('refuses contents that are a few bytes longer than the bank, before they run into the other one', () => {
+    device.install(pack());
+    device.calm().install(pack({ version: [1, 1, 0], answer: 0x41 }));
+    // Bank A is next, bank B, which runs, lies right behind it.
+    expect(device.calm().slot().bank).toBe(2);
+    const most = 0x10000 - 0x1000;
+    expect(device.install(pack({ version: [1, 2, 0], ballast: most + 4 })).code).toBe(4);
+    expect(device.console).toContain('refused: D01');
+    const again = new SlotsDevice(built, device.machine.flash).calm();
+    expect(again.get('guest').code).toBe(2.01);
+    expect(again.install(pack({ version: [1, 2, 0], ballast: most })).code).toBe(2.04);
+    expect(again.calm().get('guest').code).toBe(2.04);
+  }, 120_000);
+
   it('refuses an older version than the one confirmed last, also after it was removed', () => {
     device.install(pack({ version: [2, 0, 0] }));
     device.calm().request('DELETE', 'sys/slots/main');
