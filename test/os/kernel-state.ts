@@ -134,6 +134,30 @@ function describe(device: Memory, info: number): Described {
   return found;
 }
 
+function readGrants({ machine, built }: Memory): GrantView[] {
+  const { address, size } = built.linked.symbols.get('ts_grants')!;
+  const bytes = machine.readMemory(address, size);
+  const entries = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const { offset } = TS_GRANT;
+  return Array.from({ length: MAX_GRANTS }, (_, index): GrantView => {
+    const at = index * TS_GRANT.size;
+    return {
+      index,
+      base: entries.getUint32(at + offset.base, true),
+      length: entries.getUint32(at + offset.length, true),
+      key: entries.getUint32(at + offset.key, true),
+      holder: entries.getUint8(at + offset.holder),
+      owner: entries.getUint8(at + offset.owner),
+      rights: entries.getUint8(at + offset.rights),
+      flags: entries.getUint8(at + offset.flags),
+      usedBy: entries.getUint32(at + offset.used_by, true),
+      parent: entries.getUint8(at + offset.parent),
+      child: entries.getUint8(at + offset.child),
+      sibling: entries.getUint8(at + offset.sibling),
+    };
+  });
+}
+
 export function kernelState(device: Memory): KernelView {
   const view = (address: number, length: number): DataView => {
     const bytes = device.machine.readMemory(address, length);
@@ -188,25 +212,6 @@ export function kernelState(device: Memory): KernelView {
   for (let i = preempted - 1; i >= 0; i--)
     chains.push(frames(device.machine.readWord(contexts.address + i * contextSize + CONTEXT.frame) >>> 0));
   const grantTable = place('ts_grants');
-  const entries = view(grantTable.address, grantTable.size);
-  const { offset } = TS_GRANT;
-  const grants = Array.from({ length: MAX_GRANTS }, (_, index): GrantView => {
-    const at = index * TS_GRANT.size;
-    return {
-      index,
-      base: entries.getUint32(at + offset.base, true),
-      length: entries.getUint32(at + offset.length, true),
-      key: entries.getUint32(at + offset.key, true),
-      holder: entries.getUint8(at + offset.holder),
-      owner: entries.getUint8(at + offset.owner),
-      rights: entries.getUint8(at + offset.rights),
-      flags: entries.getUint8(at + offset.flags),
-      usedBy: entries.getUint32(at + offset.used_by, true),
-      parent: entries.getUint8(at + offset.parent),
-      child: entries.getUint8(at + offset.child),
-      sibling: entries.getUint8(at + offset.sibling),
-    };
-  });
   return {
     modules,
     chains,
@@ -215,7 +220,9 @@ export function kernelState(device: Memory): KernelView {
     ready: kernel.getUint8(KERNEL.ready),
     preempted,
     pending: Array.from({ length: 5 }, (_, i) => kernel.getUint16(KERNEL.pending + 2 * i, true)),
-    grants,
+    get grants() {
+      return readGrants(device);
+    },
     callGrants: (kernel.getUint32(KERNEL.callGrants, true) - grantTable.address) / TS_GRANT.size,
     freeHead: kernel.getUint8(KERNEL.head),
     freeTail: kernel.getUint8(KERNEL.tail),
