@@ -17,6 +17,7 @@ import { RuntimeSymbol } from '../compiler/abi/linker-symbols.js';
 import { StopReason, TrapCode } from '../compiler/abi/traps.js';
 import { DiagnosticError, InternalError } from '../compiler/diagnostics.js';
 import { readFlashImage } from '../linker/image/read.js';
+import { SR } from '../simulator/cpu/state.js';
 import { Machine } from '../simulator/machine.js';
 import type { MachineOptions } from '../simulator/machine.js';
 import type { StopInfo } from '../simulator/stop.js';
@@ -161,6 +162,8 @@ export class Device {
    */
   runEvents(limits: RunLimits = {}): boolean {
     const { machine } = this;
+    // Without the device OS no interrupt is enabled once the program has ended.
+    if (machine.getSpecial(SR.INTENABLE) === 0) return true;
     const instructionLimit = machine.instructions + (limits.maxInstructions ?? Infinity);
     const timeLimit = machine.clock.seconds() + (limits.maxSeconds ?? Infinity);
     for (;;) {
