@@ -165,6 +165,70 @@ describe('a compiled module in a slot', () => {
   });
 });
 
+/** Passes on what it is told: method, then the length of the URI, then URI and payload; answers with the result word. */
+const agent = (answer: number): string => `${IMPORTS} (memory (export "memory") 1)
+  ${handler(
+    'forward',
+    `(local.set $uri (i32.load8_u offset=1 (local.get $p)))
+     (memory.copy (i32.const 0) (i32.add (local.get $p) (i32.const 2)) (local.get $uri))
+     (i32.store (local.get $r) (call $request (i32.load8_u (local.get $p)) (i32.const 0) (local.get $uri)
+       (i32.add (i32.add (local.get $p) (i32.const 2)) (local.get $uri))
+       (i32.sub (i32.sub (local.get $n) (i32.const 2)) (local.get $uri)) (i32.const 512) (i32.const 0)))
+     (i32.const ${word(2.05, 4)})`,
+    '(local $uri i32)',
+  )}
+  ${handler('which', `(i32.const ${word(answer)})`)}`;
+const updater = (version: string, answer: number): Promise<Uint8Array> =>
+  pack(agent(answer), {
+    name: 'updater',
+    version,
+    provides: [
+      {
+        method: 'PUT',
+        path: '/forward',
+        handler: 'forward',
+        contract: { request: bytes(1200), response: bytes(4), deadline: '8s' },
+      },
+      { method: 'GET', path: '/which', handler: 'which', contract: { deadline: '1ms' } },
+    ],
+    requires: [{ path: '/sys/slots/*', methods: ['GET', 'PUT', 'POST', 'DELETE'] }],
+  });
+
+describe('a module that installs', () => {
+  it('brings another one in, replaces and removes itself', async () => {
+    const device = new SlotsDevice(built).calm();
+    expect(device.install(await updater('1.0.0', 2.03)).code).toBe(2.04);
+    device.calm();
+    const through = (method: number, uri: string, payload: Uint8Array = new Uint8Array()): number => {
+      const message = Buffer.concat([Uint8Array.of(method, uri.length), Buffer.from(uri), payload]);
+      const { code, payload: result } = device.request('PUT', 'forward', message);
+      expect(code, device.console).toBe(2.05);
+      return result.readUInt32LE();
+    };
+    const send = (file: Uint8Array, slot: string): void => {
+      const total = Buffer.alloc(4);
+      total.writeUInt32LE(file.length);
+      expect(through(2, `/sys/slots/${slot}`, total)).toBe(word(2.01));
+      for (let at = 0; at < file.length; at += 1024)
+        expect(through(3, `/sys/slots/${slot}?offset=${at}`, file.subarray(at, at + 1024))).toBe(word(2.04));
+      expect(through(2, `/sys/slots/${slot}/commit`)).toBe(word(2.04));
+      device.calm();
+    };
+    const { wat: text, ...entry } = ticker('slow', 1);
+    send(await pack(text, entry, 'second'), 'second');
+    expect(device.get('slow').code).toBe(2.05);
+    expect(device.get('which').code).toBe(2.03);
+    send(await updater('1.0.1', 2.02), 'main');
+    expect(device.get('which').code).toBe(2.02);
+    expect(violations(device, true)).toEqual([]);
+    expect(through(4, '/sys/slots/main')).toBe(word(2.02));
+    expect(device.calm().get('which').code).toBe(4.04);
+    expect(device.slot()).toMatchObject({ state: 'empty', module: '' });
+    expect(device.get('slow').code).toBe(2.05);
+    expect(violations(device, true)).toEqual([]);
+  });
+});
+
 describe('time while the flash is busy', () => {
   const longest = (device: SlotsDevice, name: string): number => device.get(name).payload.readUInt32LE();
 
