@@ -11,6 +11,9 @@
 #define DPORT_PRO_CACHE_CTRL1 0x3ff00044
 #define DPORT_PRO_CACHE_MASK_IRAM0 (1 << 0)
 #define DPORT_PRO_CACHE_MASK_DROM0 (1 << 4)
+#define DPORT_PRO_DCACHE_DBUG0 0x3ff003f0
+#define DPORT_PRO_CACHE_STATE(value) ((value) >> 7 & 0xfff)
+#define DPORT_PRO_CACHE_IDLE 1
 #define DPORT_PRO_MMU_TABLE 0x3ff10000
 /* CPU interrupt of each peripheral interrupt source, one word per source. */
 #define DPORT_PRO_INTERRUPT_MAP 0x3ff00104

@@ -65,6 +65,8 @@ export class Dport extends RegisterBlock {
         write: (value) => this.setCache(value),
       },
       0x44: { name: 'PRO_CACHE_CTRL1', reset: 0x8ff, write: windows },
+      // The cache is never in the middle of a fetch: state 1 in bits 18 to 7.
+      0x3f0: { name: 'PRO_DCACHE_DBUG0', writable: 0, read: () => 1 << 7 },
       0xec: { name: 'PRO_INTR_STATUS_0', writable: 0, read: () => status(0) },
       0xf0: { name: 'PRO_INTR_STATUS_1', writable: 0, read: () => status(1) },
       0xf4: { name: 'PRO_INTR_STATUS_2', writable: 0, read: () => status(2) },

@@ -42,6 +42,8 @@ static uint32_t cache_control(uint32_t clear, uint32_t set)
 static void cache_off(void)
 {
     ts_flash_goes();
+    /* A line that is being fetched must have come. */
+    while (DPORT_PRO_CACHE_STATE(register_read(DPORT_PRO_DCACHE_DBUG0)) != DPORT_PRO_CACHE_IDLE) {}
     cache_control(DPORT_PRO_CACHE_ENABLE, 0);
 }
 
