@@ -51,7 +51,7 @@ for (const [app, seconds] of Object.entries(APPS)) {
     continue;
   }
   const out = join(root, 'build/examples', app, `${app}.bin`);
-  wasmAot('build', join(root, 'examples', app, 'things.json'), '-o', out);
+  wasmAot('build', join(root, 'examples', app, 'things.json'), '-o', out, '--names', '--quiet');
   wasmAot('run', out, '--timeout', String(seconds));
 }
 for (const { name, needs } of skipped) console.log(`\n${name}: not built, needs ${needs}`);
