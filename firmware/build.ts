@@ -35,6 +35,7 @@ const SOURCE_DIRECTORIES = [
   'firmware/platform/esp32',
   'firmware/core',
   'firmware/drivers',
+  'firmware/remote',
 ] as const;
 /** Compiled only together with Monocypher. */
 const CRYPTOGRAPHY_DIRECTORY = 'firmware/crypto';

@@ -146,13 +146,11 @@ void ts_note_frames(struct ts_module *module)
 void ts_doom(struct ts_module *module)
 {
     struct ts_frame *frame = ts_kernel.frame;
-    uint32_t context = ts_kernel.preempted;
-    for (;;) {
+    uint32_t other = 0;
+    do {
         for (; frame != 0; frame = frame->caller)
             if (frame->module == module) frame->doomed = 1;
-        if (context == 0) return;
-        frame = ts_contexts[--context].frame;
-    }
+    } while (ts_other_chain(&other, &frame));
 }
 
 _Noreturn void ts_trap_caller(uint32_t trap_code, uint32_t return_address, uint32_t sp)

@@ -78,13 +78,11 @@ static void doom_users(const struct ts_grant *grant)
 {
     if (grant->used_by == 0) return;
     struct ts_frame *frame = ts_kernel.frame;
-    uint32_t context = ts_kernel.preempted;
-    for (;;) {
+    uint32_t other = 0;
+    do {
         for (; frame != 0; frame = frame->caller)
             if (frame->module->index == grant->holder && (int32_t)(grant->used_by - frame->serial) >= 0) frame->doomed = 1;
-        if (context == 0) return;
-        frame = ts_contexts[--context].frame;
-    }
+    } while (ts_other_chain(&other, &frame));
 }
 
 static void unlink_child(uint32_t number)

@@ -6,6 +6,7 @@
 #include "chain.h"
 #include "contract.h"
 #include "imc.h"
+#include "remote.h"
 #include "rt.h"
 
 enum {
@@ -193,6 +194,8 @@ uint32_t ts_request_uri(uint32_t method, const char *uri, uint32_t uri_bytes, st
     for (;;) {
         request->epoch = ts_kernel.epoch;
         uint32_t route = ts_find_route(method, uri, path_bytes);
+        if (route == ts_result(TS_NOT_FOUND, 0) && ts_modules[ts_current_module].info->wasm != 0)
+            return ts_remote_request(method, uri, uri_bytes, request, 0);
         if (route > TS_MAX_ROUTES) return route;
         uint32_t result = ts_dispatch(route, request);
         if (result != RETRY) return result;

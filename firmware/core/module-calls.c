@@ -2,6 +2,7 @@
  * its own code would (trap, out of bounds), gives what compiler/abi/os-imports.ts says. Knows no stack and no chain. */
 #include "chain.h"
 #include "imc.h"
+#include "remote.h"
 #include "rt.h"
 
 #define IMPORT(name) __asm__("thingspire." #name)
@@ -52,21 +53,35 @@ static inline int request_spans(struct ts_request *request, uint32_t payload, ui
     return (request->response = span(response, capacity, WRITE, &request->response_parent)) != 0;
 }
 
+/** The method that a call of an entry of `requires` means. */
+static uint32_t method_of(const struct ts_requirement *requirement)
+{
+    uint32_t method = TS_GET;
+    while (method < TS_DELETE && (requirement->methods >> method & 1) == 0) method++;
+    return method;
+}
+
 /** Route of an entry of `requires`, or a result word. */
 static uint32_t bind(struct ts_module *module, uint32_t index)
 {
     const struct ts_module_info *info = module->info;
     if (index >= info->requirement_count || index >= TS_MAX_REQUIREMENTS) return ts_result(TS_FORBIDDEN, 0);
     const struct ts_requirement *requirement = &info->requirements[index];
-    uint32_t method = TS_GET;
-    while (method < TS_DELETE && (requirement->methods >> method & 1) == 0) method++;
     uint32_t epoch = ts_kernel.epoch;
-    uint32_t route = ts_find_route(method, requirement->path, ts_string_bytes(requirement->path));
+    uint32_t route = ts_find_route(method_of(requirement), requirement->path, ts_string_bytes(requirement->path));
     if (route > TS_MAX_ROUTES) return route;
     uint32_t ps = ts_lock();
     if (ts_kernel.epoch == epoch) module->bindings[index] = (uint8_t)route;
     ts_unlock(ps);
     return route;
+}
+
+/** Nobody here has it. */
+static uint32_t call_elsewhere(const struct ts_module *module, uint32_t index, const struct ts_request *request)
+{
+    const struct ts_requirement *requirement = &module->info->requirements[index];
+    const char *path = requirement->path;
+    return ts_remote_request(method_of(requirement), path, ts_string_bytes(path), request, requirement->deadline_ms);
 }
 
 uint32_t ts_call_slow(uint32_t index, uint32_t payload, uint32_t bytes, uint32_t response, uint32_t capacity)
@@ -79,6 +94,7 @@ uint32_t ts_call_slow(uint32_t index, uint32_t payload, uint32_t bytes, uint32_t
         uint32_t route = index < TS_MAX_REQUIREMENTS ? module->bindings[index] : 0;
         if (route == 0) {
             route = bind(module, index);
+            if (route == ts_result(TS_NOT_FOUND, 0)) return call_elsewhere(module, index, &request);
             if (route > TS_MAX_ROUTES) return route;
         }
         request.uri = 0;
@@ -122,7 +138,12 @@ int32_t ts_import_caller(uint32_t buffer, uint32_t capacity)
 {
     uint32_t key, to = span(buffer, capacity, WRITE, &key);
     if (to == 0) ts_trap_caller(TRAP_MEMORY_OUT_OF_BOUNDS, CALLER_PLACE);
-    const char *name = ts_modules[ts_caller_module()].info->name;
+    uint32_t caller = ts_caller_module(), name_bytes;
+    if (ts_is_worker(caller)) {
+        const char *remote = ts_remote_caller(&name_bytes);
+        return ts_copy_text((char *)to, capacity, remote, name_bytes);
+    }
+    const char *name = ts_modules[caller].info->name;
     return ts_copy_text((char *)to, capacity, name, ts_string_bytes(name));
 }
 

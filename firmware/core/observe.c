@@ -101,6 +101,13 @@ uint32_t ts_notify_run(uint32_t index)
     struct ts_subscription *subscription = &ts_subscriptions[index];
     const struct ts_module_info *info = ts_modules[ts_current_module].info;
     uint32_t result = ts_result(TS_NOT_FOUND, 0);
+    if (info->wasm == 0) {
+        /* A native observer gets the representation itself. */
+        uint32_t gone = subscription->gone;
+        if (gone) subscription->uri_bytes = 0;
+        ((void (*)(uint32_t, uint32_t))info->on_notify)(index, gone);
+        return 0;
+    }
     if (subscription->gone) subscription->uri_bytes = 0;
     else {
         uint32_t response = info->memory == 0 ? 0 : (uint32_t)info->memory->base + subscription->buffer;

@@ -3,6 +3,7 @@
 #include "chain.h"
 #include "imc.h"
 #include "lifecycle.h"
+#include "remote.h"
 
 __attribute__((weak)) void ts_manager_boot(void) {}
 
@@ -30,6 +31,7 @@ static void boot(void)
     ts_timers_init();
     take_in(table->sys);
     if (&ts_dev_info != 0) take_in(&ts_dev_info);
+    for (uint32_t i = 0; i < TS_WORKERS; i++) take_in(&ts_worker_infos[i]);
     for (uint32_t i = 0; i < table->count; i++) take_in(table->modules[i]);
     uint32_t enabled = 1u << INTERRUPT_CCOMPARE0 | 1u << INTERRUPT_SOFTWARE | 1u << INTERRUPT_ALARM;
     __asm__ volatile("wsr %0, intenable\n\trsync" : : "a"(enabled));
@@ -52,6 +54,8 @@ static void serve_mailbox(void)
     uint32_t (*function)(uint32_t, uint32_t, uint32_t, uint32_t, uint32_t, uint32_t) = (void *)rt_mailbox.entry;
     rt_mailbox.results[0] = function(a[0], a[1], a[2], a[3], a[4], a[5]);
     rt_mailbox.state = MAILBOX_IDLE;
+    /* Chains that wait go on when nobody else runs: now. */
+    if (ts_kernel.waiting != 0) __asm__ volatile("wsr %0, intset\n\trsync" : : "a"(1u << INTERRUPT_SOFTWARE));
 }
 
 uint32_t ts_host_request(uint32_t method, const char *uri, uint32_t uri_bytes, const void *payload, uint32_t bytes, void *response);

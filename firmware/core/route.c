@@ -3,6 +3,7 @@
  * another module at a time, because modules may go at any instruction. Knows no payload. */
 #include "grant.h"
 #include "imc.h"
+#include "remote.h"
 
 /** Fields of a record that call.S checks. */
 #define TS_PLAIN_FIELDS 16
@@ -66,6 +67,8 @@ static uint16_t allowed(const struct ts_contract *contract)
 {
     if (contract->callers == 0) return 0xffff;
     uint32_t mask = 1u << TS_SYS;
+    /* The workers look at the names themselves. */
+    for (uint32_t m = 0; m < TS_MAX_MODULES; m++) mask |= (uint32_t)ts_is_worker(m) << m;
     for (uint32_t i = 0; i < contract->caller_count; i++)
         for (uint32_t m = 0; m < TS_MAX_MODULES; m++) {
             const struct ts_module_info *info = ts_modules[m].info;

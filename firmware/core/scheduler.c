@@ -7,16 +7,19 @@
 
 struct ts_context ts_contexts[TS_LEVELS - 1];
 
-enum { CAUSE_INTERRUPT = 4, PS_INTLEVEL = 0xf, MASKED = 3 };
+enum { CAUSE_INTERRUPT = 4, PS_INTLEVEL = 0xf, MASKED = 3, IDLE_BYTES = 6 /* of rt_idle */ };
 
 extern uint32_t __wasm_argbuf[];
 
 __attribute__((weak)) void ts_device_interrupt(uint32_t pending) { (void)pending; }
 
-static void find_ready(void)
+/** Modules with events that may run. */
+static inline uint32_t pending_at(uint32_t level) { return ts_kernel.pending[level] & ~(uint32_t)ts_kernel.busy; }
+
+void ts_find_ready(void)
 {
     uint32_t level = TS_TOP_LEVEL;
-    while (level != 0 && ts_kernel.pending[level] == 0) level--;
+    while (level != 0 && pending_at(level) == 0) level--;
     ts_kernel.ready = (uint8_t)level;
 }
 
@@ -24,6 +27,7 @@ void ts_post(struct ts_module *module, uint32_t event)
 {
     module->events |= (uint8_t)event;
     ts_kernel.pending[module->level] |= (uint16_t)(1u << module->index);
+    if ((ts_kernel.busy >> module->index & 1) != 0) return;
     if (module->level > ts_kernel.ready) ts_kernel.ready = module->level;
     ts_let_preempt();
 }
@@ -31,14 +35,14 @@ void ts_post(struct ts_module *module, uint32_t event)
 /** Takes a module with events of the highest level there is, and makes that level the chain's. */
 static struct ts_module *take_ready(void)
 {
-    uint32_t level = ts_kernel.ready, modules = ts_kernel.pending[level];
+    uint32_t level = ts_kernel.ready, modules = pending_at(level);
     /* In turns: the first one after the one that had its turn last. */
     uint32_t after = modules & ~((2u << ts_kernel.last[level]) - 1);
     if (after == 0) after = modules;
     uint32_t index = 31 - clz32(after & -after);
     ts_kernel.last[level] = (uint8_t)index;
-    ts_kernel.pending[level] = (uint16_t)(modules & ~(1u << index));
-    find_ready();
+    ts_kernel.pending[level] &= (uint16_t)~(1u << index);
+    ts_find_ready();
     ts_kernel.level = (uint8_t)level;
     ts_kernel.ceiling = (uint8_t)level;
     ts_no_frame();
@@ -60,21 +64,32 @@ static void unwind(struct exception_frame *frame, uint32_t reason)
 static void preempt(struct exception_frame *frame)
 {
     struct ts_context *context = &ts_contexts[ts_kernel.preempted++];
-    /* Word by word: PS.EXCM is set, and memcpy's hardware loop would not loop. */
-    const uint32_t *from = (const uint32_t *)frame;
-    uint32_t *to = (uint32_t *)&context->registers;
-    for (uint32_t i = 0; i < sizeof *frame / 4; i++) to[i] = from[i];
-    ts_save_extra(context->extra);
-    for (uint32_t i = 0; i < TS_ARGUMENT_WORDS; i++) context->arguments[i] = __wasm_argbuf[i];
+    if (frame->pc - (uint32_t)rt_idle < IDLE_BYTES) {
+        /* Nobody's registers: it goes on from the beginning. */
+        context->registers.pc = (uint32_t)rt_idle;
+        context->registers.a[1] = frame->a[1];
+    } else {
+        /* Word by word: PS.EXCM is set, and memcpy's hardware loop would not loop. */
+        const uint32_t *from = (const uint32_t *)frame;
+        uint32_t *to = (uint32_t *)&context->registers;
+        for (uint32_t i = 0; i < sizeof *frame / 4; i++) to[i] = from[i];
+        ts_save_extra(context->extra);
+        for (uint32_t i = 0; i < TS_ARGUMENT_WORDS; i++) context->arguments[i] = __wasm_argbuf[i];
+    }
     context->frame = ts_kernel.frame;
     context->clock = ts_cycles() - ts_kernel.clock_offset;
     context->ceiling = ts_kernel.ceiling;
     context->level = ts_kernel.level;
-    struct ts_module *module = take_ready();
-    frame->pc = (uint32_t)ts_chain_begin;
     frame->a[0] = 0;
-    frame->a[1] = module->sp;
-    frame->a[2] = (uint32_t)module;
+    if (ts_kernel.ready > context->ceiling) {
+        struct ts_module *module = take_ready();
+        frame->pc = (uint32_t)ts_chain_begin;
+        frame->a[1] = module->sp;
+        frame->a[2] = (uint32_t)module;
+    } else {
+        frame->pc = (uint32_t)ts_switch_in;
+        frame->a[1] = frame->a[2] = ts_wait_over();
+    }
     frame->lcount = 0;
     frame->ps = (frame->ps & ~(uint32_t)PS_INTLEVEL) | MASKED;
 }
@@ -82,6 +97,7 @@ static void preempt(struct exception_frame *frame)
 _Noreturn void ts_next_chain(void)
 {
     struct ts_context *context = &ts_contexts[ts_kernel.preempted - 1];
+    if (ts_kernel.preempted == 1 && context->frame == 0 && ts_waiter_ready()) ts_switch_in(ts_wait_over());
     if (ts_kernel.ready > context->ceiling) {
         struct ts_module *module = take_ready();
         ts_chain_switch(module, module->sp);
@@ -92,6 +108,7 @@ _Noreturn void ts_next_chain(void)
     ts_kernel.ceiling = context->ceiling;
     ts_kernel.level = context->level;
     ts_kernel.clock_offset = ts_cycles() - context->clock;
+    if (context->registers.pc == (uint32_t)rt_idle) ts_idle_at(context->registers.a[1]);
     for (uint32_t i = 0; i < TS_ARGUMENT_WORDS; i++) __wasm_argbuf[i] = context->arguments[i];
     if (frame != 0) {
         ts_kernel.frame = frame;
@@ -113,10 +130,13 @@ static void interrupt(struct exception_frame *frame)
     uint32_t pending, enabled;
     __asm__ volatile("rsr %0, interrupt\n\trsr %1, intenable" : "=a"(pending), "=a"(enabled));
     pending &= enabled;
-    __asm__ volatile("wsr %0, intclear\n\trsync" : : "a"(1u << INTERRUPT_SOFTWARE));
     if ((pending & 1u << INTERRUPT_ALARM) != 0) ts_timer_interrupt();
-    uint32_t device = pending & ~(1u << INTERRUPT_ALARM | 1u << INTERRUPT_SOFTWARE | 1u << INTERRUPT_CCOMPARE0);
+    if ((pending & 1u << INTERRUPT_UART) != 0) ts_uart_interrupt();
+    uint32_t kernel = 1u << INTERRUPT_ALARM | 1u << INTERRUPT_SOFTWARE | 1u << INTERRUPT_CCOMPARE0 | 1u << INTERRUPT_UART;
+    uint32_t device = pending & ~kernel;
     if (device != 0) ts_device_interrupt(device);
+    /* Whatever was posted by now is looked at below. */
+    __asm__ volatile("wsr %0, intclear\n\trsync" : : "a"(1u << INTERRUPT_SOFTWARE));
     struct ts_frame *running = ts_kernel.frame;
     uint32_t reason = STOP_RETURNED;
     if ((pending & 1u << INTERRUPT_CCOMPARE0) != 0) {
@@ -134,6 +154,7 @@ static void interrupt(struct exception_frame *frame)
         ts_note_place(running->module, TRAP_NONE, frame->pc, frame->a[1], frame->a[0]);
         unwind(frame, reason);
     } else if (ts_kernel.ready > ts_kernel.ceiling) preempt(frame);
+    else if (ts_kernel.preempted == 0 && running == 0 && ts_kernel.ceiling == 0 && ts_waiter_ready()) preempt(frame);
 }
 
 static _Noreturn void panic(struct exception_frame *frame)

@@ -3,6 +3,7 @@
 #include "chain.h"
 #include "imc.h"
 #include "lifecycle.h"
+#include "remote.h"
 #include "rt.h"
 
 #define NEVER (~(uint64_t)0)
@@ -82,6 +83,8 @@ void ts_timer_interrupt(void)
     uint64_t now = rt_clock_microseconds(), next = NEVER;
     for (uint32_t i = 0; i < TS_MAX_MODULES; i++)
         if (ts_modules[i].timers_on != 0) next = fire(&ts_modules[i], now, next);
+    uint64_t remote = ts_remote_tick(now);
+    if (remote < next) next = remote;
     if (next_expiry <= now) next_expiry = ts_grants_expire(now);
     set_alarm(next_expiry < next ? next_expiry : next);
 }

@@ -48,6 +48,14 @@
 #define UART0_FIFO_AHB 0x60000000 /* for writing: by the other address, bytes can get lost on revision 0 (erratum 3.3) */
 #define UART0_STATUS 0x3ff4001c /* bytes in the FIFOs: RX 7:0, TX 23:16; state of the transmitter 27:24 */
 #define UART_FIFO_BYTES 128
+#define UART0_INT_ST 0x3ff40008
+#define UART0_INT_ENA 0x3ff4000c
+#define UART0_INT_CLR 0x3ff40010
+#define UART_INT_RX_FULL (1 << 0)
+#define UART_INT_TX_EMPTY (1 << 1)
+#define UART_INT_RX_OVERFLOW (1 << 4)
+#define UART_INT_RX_TIMEOUT (1 << 8)
+#define UART0_CONF1 0x3ff40024 /* thresholds: RX full 6:0, TX empty 14:8, RX timeout in characters 30:24, enabled 31 */
 
 /* Watchdogs: writes are locked unless the key is in the protect register. */
 #define WDT_KEY 0x50d83aa1
@@ -83,6 +91,7 @@
 #define DPORT_PRO_INTR_MAP 0x3ff00104
 #endif
 #define SOURCE_GPIO 22
+#define SOURCE_UART0 34
 #define DPORT_PERIP_CLK_EN 0x3ff000c0
 #define DPORT_PERIP_RST_EN 0x3ff000c4
 

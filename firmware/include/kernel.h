@@ -52,6 +52,7 @@
 /* CPU interrupts of level 1. */
 #define INTERRUPT_SOFTWARE 7
 #define INTERRUPT_ALARM 9
+#define INTERRUPT_UART 13
 /* Deadlines that are over or nearly so are given this many cycles: a CCOMPARE in the past would never match. */
 #define TS_LEAST_CYCLES 64
 /* Entries of ts_grants for the payloads and buffers of calls; the others are for grants that last. */
@@ -203,6 +204,17 @@ struct ts_context {
     uint8_t ceiling, level;
 };
 
+/** A chain that has left the processor until an answer comes (wait.c). */
+struct ts_waiter {
+    uint32_t sp; /* where ts_switch_out has saved its registers */
+    struct ts_frame *frame;
+    const volatile uint8_t *done; /* it waits until this is not 0 */
+    uint32_t clock; /* its CPU clock: waiting takes none */
+    uint8_t ceiling, level;
+    uint16_t reserved;
+};
+enum { TS_MAX_WAITERS = 4 };
+
 struct ts_kernel {
     struct ts_frame *frame; /* innermost running invocation, null: none */
     uint32_t clock_offset; /* CCOUNT minus the running chain's CPU clock */
@@ -218,6 +230,8 @@ struct ts_kernel {
     uint8_t last[TS_LEVELS]; /* module that had its turn last */
     uint8_t grant_head, grant_tail; /* free entries of the others: index + 1 */
     uint32_t held; /* serial of an invocation that is not to be ended now (ts_hold), 0: none; its deadline waits */
+    uint16_t busy; /* modules of chains that wait: their events do, too */
+    uint8_t waiting; /* of ts_waiters, the last one goes on first */
 };
 
 _Static_assert(offsetof(struct ts_kernel, frame) == TS_KERNEL_FRAME, "frame");
@@ -234,6 +248,7 @@ extern struct ts_module ts_modules[TS_MAX_MODULES];
 extern struct ts_route ts_routes[TS_MAX_ROUTES];
 extern struct ts_subscription ts_subscriptions[TS_MAX_SUBSCRIPTIONS];
 extern struct ts_context ts_contexts[TS_LEVELS - 1];
+extern struct ts_waiter ts_waiters[TS_MAX_WAITERS];
 extern struct ts_grant ts_grants[TS_MAX_GRANTS];
 extern uint32_t ts_current_module; /* index */
 extern uint32_t ts_current_frame; /* serial */
@@ -259,7 +274,18 @@ extern const struct ts_module_info ts_dev_info __attribute__((weak));
 /** Handler of GET /.well-known/core. */
 uint32_t ts_core_handler(uint32_t payload, uint32_t bytes, uint32_t response, uint32_t capacity);
 
+/** Flag of ts_service.reserved: the handler looks at ts_block_of_request. */
+#define TS_SERVICE_BLOCKWISE 1
+/** The part of a payload that a remote request is about (RFC 7959). */
+struct ts_block {
+    uint32_t offset1; /* of the request's payload in the whole; all ones: it is the whole */
+    uint32_t offset2; /* of the response that is wanted */
+    uint32_t total; /* to be set by the handler: bytes of the whole representation */
+};
+
 /* For handlers of native modules: of the request being handled. Run unmasked. */
+/** Null if the request is a local one: then payload and response are the whole. Weak: only there with remote IMC. */
+struct ts_block *ts_block_of_request(void) __attribute__((weak));
 /** Text of the index-th brace of the path; its length, or -1. Cut at `capacity`. */
 int32_t ts_path_parameter(uint32_t index, char *buffer, uint32_t capacity);
 /** Value of a query parameter; its length, or -1. Cut at `capacity`. */
@@ -277,6 +303,8 @@ uint32_t ts_changed(uint32_t provider, const char *path, uint32_t path_bytes);
 void ts_post_job(uint32_t module, void (*job)(void));
 /** A device interrupt of level 1 that is no timer: mask of the CPU interrupts pending and enabled. Weak and empty. */
 void ts_device_interrupt(uint32_t pending);
+/** The interrupt of UART0 (remote/link.c). */
+void ts_uart_interrupt(void);
 /** Ends the running invocation as if it had trapped: a driver that finds itself in an impossible state. */
 _Noreturn void ts_abandon(uint32_t reason);
 
@@ -320,9 +348,25 @@ _Noreturn void ts_leave(uint32_t saved_sp, uint32_t reason);
 _Noreturn void ts_chain_switch(struct ts_module *module, uint32_t sp);
 void ts_save_extra(uint32_t *extra);
 _Noreturn void ts_resume(struct ts_context *context);
+/** Puts the registers of a chain that leaves aside; comes back by ts_switch_in. */
+void ts_switch_out(uint32_t *sp);
+_Noreturn void ts_switch_in(uint32_t sp);
+/** rt_idle on that stack. */
+_Noreturn void ts_idle_at(uint32_t sp);
 /* scheduler.c */
 /** Masked. */
 void ts_post(struct ts_module *module, uint32_t event);
+
+/* wait.c; masked */
+/** Innermost invocation of the next chain that is not running, from `*next` 0 on; false at the end. */
+int ts_other_chain(uint32_t *next, struct ts_frame **frame);
+/** Has the running chain wait until `*done` is not 0, or one of its invocations is to be ended: the caller looks which.
+ * False if it cannot wait. An interrupt sets `*done`. */
+int ts_wait(const volatile uint8_t *done);
+/** Can a chain that has left go on, if nobody is in the middle of something? */
+int ts_waiter_ready(void);
+/** Makes it the running chain; what to give ts_switch_in. */
+uint32_t ts_wait_over(void);
 
 #endif
 #endif

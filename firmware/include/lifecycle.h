@@ -14,6 +14,8 @@ uint32_t ts_run_event(struct ts_module *module, uint32_t entry, uint32_t a, uint
 /* scheduler.c */
 /** After the last invocation of a chain: the next one, or the one that was preempted. */
 _Noreturn void ts_next_chain(void);
+/** Finds the highest level that has something to do. */
+void ts_find_ready(void);
 void ts_exception(struct exception_frame *frame);
 
 /* lifecycle.c */

@@ -100,6 +100,14 @@ void rt_uart_flush(void);
 uint32_t rt_uart_read(void);
 /** Bytes waiting in the receive FIFO. */
 uint32_t rt_uart_available(void);
+/** Who has taken over the line, with the same functions; null: nobody. */
+struct rt_uart_user {
+    void (*write)(const uint8_t *bytes, uint32_t n);
+    void (*flush)(void);
+    uint32_t (*available)(void);
+    uint32_t (*read)(void);
+};
+extern const struct rt_uart_user *rt_uart_user;
 /** Microseconds since the first call. */
 uint64_t rt_clock_microseconds(void);
 uint32_t rt_random(void);

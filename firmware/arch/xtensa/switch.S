@@ -62,6 +62,35 @@ ts_return_target:
     j ts_chain_begin
     end_function ts_chain_switch
 
+/* void ts_switch_out(sp): masked. */
+    function ts_switch_out
+    addi a1, a1, -SAVE_AREA
+    s32i.n a0, a1, SAVED_A0
+    s32i.n a12, a1, SAVED_A12
+    s32i.n a13, a1, SAVED_A13
+    s32i.n a14, a1, SAVED_A14
+    s32i.n a15, a1, SAVED_A15
+    s32i.n a1, a2, 0
+    j ts_next_chain
+    end_function ts_switch_out
+
+/* void ts_switch_in(sp): masked. */
+    function ts_switch_in
+    mov.n a1, a2
+    l32i.n a0, a1, SAVED_A0
+    l32i.n a12, a1, SAVED_A12
+    l32i.n a13, a1, SAVED_A13
+    l32i.n a14, a1, SAVED_A14
+    l32i.n a15, a1, SAVED_A15
+    addi a1, a1, SAVE_AREA
+    ret.n
+    end_function ts_switch_in
+
+    function ts_idle_at
+    mov.n a1, a2
+    j rt_idle
+    end_function ts_idle_at
+
 /* void ts_save_extra(extra): what rt_exception_entry does not save. */
     function ts_save_extra
     ssi f0, a2, 0

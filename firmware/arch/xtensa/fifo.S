@@ -1,0 +1,36 @@
+/* The inner loops of the serial line: bytes between memory and the FIFO, up to one that is special. Take and give native
+ * pointers; know no frame. Plain loops: in an interrupt the hardware's do not loop. */
+#include "function.h"
+
+/* uint8_t *ts_fifo_receive(to, n, fifo, uint32_t *special): at most n > 0 bytes, none of them 0xc0 or 0xdb; such a one is
+ * taken as well and given as `special`, otherwise 0. Gives the end of what was stored. */
+    function ts_fifo_receive
+    add.n a3, a3, a2
+    movi a7, 0xc0
+    movi a8, 0xdb
+.Lreceive:
+    l32i.n a6, a4, 0
+    beq a6, a7, .Lspecial
+    beq a6, a8, .Lspecial
+    s8i a6, a2, 0
+    addi.n a2, a2, 1
+    bne a2, a3, .Lreceive
+    movi.n a6, 0
+.Lspecial:
+    s32i.n a6, a5, 0
+    ret.n
+    end_function ts_fifo_receive
+
+/* const uint8_t *ts_fifo_send(from, end, fifo, special_0, special_1): up to `end` > from or behind the first special byte,
+ * which is not sent. */
+    function ts_fifo_send
+.Lsend:
+    l8ui a7, a2, 0
+    addi.n a2, a2, 1
+    beq a7, a5, .Lsent
+    beq a7, a6, .Lsent
+    s32i.n a7, a4, 0
+    bne a2, a3, .Lsend
+.Lsent:
+    ret.n
+    end_function ts_fifo_send

@@ -1,0 +1,138 @@
+/* Remote IMC: CoAP (RFC 7252, 7641, 7959) in slipmux frames on UART0, beside the console. What its parts give each other.
+ * link.c moves frames, server.c answers requests of the edge, client.c sends requests of modules to it. */
+#ifndef REMOTE_H
+#define REMOTE_H
+
+#include "imc.h"
+
+enum {
+    TS_MESSAGE_BYTES = 1152, /* longest message, RFC 7252, 4.6 */
+    TS_BLOCK_BYTES = 1024,   /* longest payload of a message */
+    TS_BLOCK_SZX = 6,
+    TS_TOKEN_BYTES = 8,
+    TS_WORKERS = 2, /* modules that handle requests: while one waits for the edge there is another */
+    TS_RX_FRAMES = 8,
+};
+
+/* Message layer. */
+enum { COAP_CON = 0, COAP_NON = 1, COAP_ACK = 2, COAP_RST = 3 };
+enum {
+    OPTION_URI_HOST = 3,
+    OPTION_ETAG = 4,
+    OPTION_OBSERVE = 6,
+    OPTION_URI_PORT = 7,
+    OPTION_URI_PATH = 11,
+    OPTION_CONTENT_FORMAT = 12,
+    OPTION_MAX_AGE = 14,
+    OPTION_URI_QUERY = 15,
+    OPTION_ACCEPT = 17,
+    OPTION_BLOCK2 = 23,
+    OPTION_BLOCK1 = 27,
+    OPTION_PROXY_URI = 35,
+    OPTION_PROXY_SCHEME = 39,
+    OPTION_SIZE1 = 60,
+    OPTION_CALLER = 65000, /* elective, string: MODULE or MODULE@THING */
+};
+#define TS_NO_BLOCK 0xffffffffu
+
+/* fcs.c */
+#define TS_FCS_START 0x374cu /* of the byte that begins a message's frame, 0xa9 */
+#define TS_FCS_GOOD 0xf0b8u
+uint32_t ts_fcs(uint32_t fcs, const uint8_t *bytes, uint32_t n);
+
+/** A message to be sent: two parts, in place until it is out. */
+struct ts_tx {
+    const uint8_t *part[2];
+    uint16_t bytes[2];
+    uint16_t fcs;
+    uint8_t queued; /* waits or is on its way */
+    uint8_t reserved;
+};
+
+enum { RX_FREE = 0, RX_QUEUED, RX_TAKEN };
+
+/** A received message, its check sequence not yet looked at. */
+struct ts_rx {
+    uint16_t start, bytes;
+    uint8_t state;
+    uint8_t reserved[3];
+    uint32_t owner; /* RX_TAKEN: serial of the invocation that works with it */
+};
+extern struct ts_rx ts_rx_frames[TS_RX_FRAMES];
+extern uint8_t ts_rx_ring[];
+
+/* link.c. Masked unless said otherwise. */
+/** The oldest message that nobody has taken yet, for the running invocation; null if there is none. */
+struct ts_rx *ts_rx_take(int *more);
+/** Is the invocation still there that has taken a frame? If not, it ended in the middle of its work. */
+int ts_frame_alive(uint32_t serial);
+void ts_link_start(void);
+/** Computes the check sequence. Unmasked. */
+void ts_tx_prepare(struct ts_tx *tx);
+/** False if the queue is full. Nothing if it is queued already. */
+int ts_tx_send(struct ts_tx *tx);
+/** What it points to goes away: it is not sent, or what has begun of it is cut. */
+void ts_tx_cancel(struct ts_tx *tx);
+/** Is the peer known to be there? */
+int ts_link_up(void);
+
+/* coap.c */
+/** A request as it was understood; what it points to lies in the frame. */
+struct ts_message {
+    uint8_t type, code, token_bytes;
+    uint8_t refused; /* code to answer with, 0: none */
+    uint16_t mid;
+    uint16_t caller_bytes;
+    const uint8_t *token;
+    char *uri; /* without leading slash */
+    uint32_t uri_bytes, path_bytes;
+    const uint8_t *payload;
+    uint32_t bytes;
+    uint32_t observe, block1, block2, accept; /* TS_NO_BLOCK: not there */
+    const char *caller; /* null: none */
+};
+/** Header and, of requests, options. False: no message that could be answered. The URI is put together in the frame. */
+int ts_message_read(struct ts_message *message, uint8_t *bytes, uint32_t n);
+
+/** Writes header, token and options, in the order of their numbers. */
+struct ts_head {
+    uint8_t *at;
+    uint32_t option;
+};
+void ts_head_begin(struct ts_head *head, uint8_t *to, uint32_t type, uint32_t code, uint32_t mid, const uint8_t *token,
+                   uint32_t token_bytes);
+void ts_head_option(struct ts_head *head, uint32_t number, const void *value, uint32_t n);
+void ts_head_number(struct ts_head *head, uint32_t number, uint32_t value);
+static inline uint32_t ts_block_size(uint32_t block) { return 16u << (block & 7); }
+static inline uint32_t ts_block_offset(uint32_t block) { return (block >> 4) << ((block & 7) + 4); }
+
+/* server.c */
+/** Somebody has to look at received messages. Masked. */
+void ts_remote_work(void);
+/** Is it one of the workers? */
+int ts_is_worker(uint32_t module);
+/** Name of the caller of the remote request that the running handler serves; for callers that are workers. */
+const char *ts_remote_caller(uint32_t *bytes);
+/** Sends what is due again; when the next such thing is, all ones if there is none. Masked. */
+uint64_t ts_remote_tick(uint64_t now);
+/** Looks again in so many microseconds. Masked. */
+void ts_remote_later(uint32_t microseconds);
+/** A new message ID. Masked. */
+uint32_t ts_message_id(void);
+/** Sends an empty message, if there is room for it. Masked. */
+void ts_send_empty(uint32_t type, uint32_t mid);
+/** Runs as an event when a resource changes that the edge observes. */
+void ts_remote_notify(uint32_t subscription, uint32_t gone);
+extern const struct ts_module_info ts_worker_infos[TS_WORKERS];
+
+/* client.c */
+/** Gives a response to the chain that waits for it; false if none does. Masked, from the interrupt. */
+int ts_client_take(struct ts_rx *frame);
+/** An acknowledgement or reset of one of its messages; false if it is none. Masked. */
+int ts_client_acknowledged(uint32_t mid, int reset);
+uint64_t ts_client_tick(uint64_t now);
+/** Sends a request of the running module to the edge and waits: result word. Unmasked. */
+uint32_t ts_remote_request(uint32_t method, const char *uri, uint32_t uri_bytes, const struct ts_request *request,
+                           uint32_t timeout_ms);
+
+#endif

@@ -1,0 +1,51 @@
+/* Frame check sequence of RFC 1662 (16 bits, reflected). Takes a state and bytes, gives the next state; knows no frame.
+ *
+ * Long messages are folded by words: the generator x^16 + x^12 + x^5 + 1 divides its eighth power, which is
+ * x^128 + x^96 + x^40 + 1, so a word can be moved 128 bits on by three exclusive ors. What is left after that, 16 bytes and
+ * the rest, goes through the table. */
+#pragma GCC optimize("O2")
+#include "remote.h"
+
+static const uint16_t TABLE[256] = {
+#include "fcs-table.h"
+};
+
+static inline uint32_t step(uint32_t fcs, uint32_t byte) { return fcs >> 8 ^ TABLE[(fcs ^ byte) & 0xff]; }
+
+typedef uint32_t __attribute__((may_alias)) word;
+
+/* The window of four words goes on by one: `b` is the first one then, and `a` the last. */
+#define FOLD(a, b, c, d, next)                                                                                            \
+    b ^= a;                                                                                                                \
+    c ^= a << 24;                                                                                                          \
+    d ^= a >> 8;                                                                                                           \
+    a ^= next
+
+uint32_t ts_fcs(uint32_t fcs, const uint8_t *bytes, uint32_t n)
+{
+    enum { WORTH_FOLDING = 40 };
+    if (n >= WORTH_FOLDING) {
+        while (((uint32_t)bytes & 3) != 0) {
+            fcs = step(fcs, *bytes++);
+            n--;
+        }
+        const word *at = (const word *)bytes;
+        uint32_t a = at[0] ^ fcs, b = at[1], c = at[2], d = at[3];
+        at += 4;
+        const word *end = at + ((n >> 2 & ~3u) - 4);
+        while (at != end) {
+            FOLD(a, b, c, d, at[0]);
+            FOLD(b, c, d, a, at[1]);
+            FOLD(c, d, a, b, at[2]);
+            FOLD(d, a, b, c, at[3]);
+            at += 4;
+        }
+        const word rest[4] = {a, b, c, d};
+        fcs = 0;
+        for (const uint8_t *byte = (const uint8_t *)rest; byte != (const uint8_t *)(rest + 4); byte++) fcs = step(fcs, *byte);
+        bytes = (const uint8_t *)end;
+        n &= 15;
+    }
+    for (; n != 0; n--) fcs = step(fcs, *bytes++);
+    return fcs;
+}
