@@ -11,7 +11,7 @@ int ts_query_number(const char *key, uint32_t *value)
     uint32_t key_bytes = 0;
     while (key[key_bytes] != 0) key_bytes++;
     int32_t length = ts_query_parameter(key, key_bytes, text, sizeof text);
-    if (length <= 0 || length > 10) return 0;
+    if (length <= 0 || length > 9) return 0;
     *value = 0;
     for (int32_t i = 0; i < length; i++) {
         if (text[i] < '0' || text[i] > '9') return 0;
