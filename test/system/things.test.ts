@@ -109,7 +109,10 @@ describe('build things.json', () => {
       startDeadline: '5ms',
     };
     writeFileSync(path('talk.json'), things({}, [{ ...talker, requires: [{ path: '/greeting', methods: ['GET'] }] }]));
-    expect(await client.run('run', 'talk.json')).toMatchObject({ code: 0, stdout: '[greeter] hello\n' });
+    expect(await client.run('run', 'talk.json', '--timeout', '0.2')).toMatchObject({
+      code: 0,
+      stdout: '[greeter] hello\n',
+    });
   });
   it('gives the same bill as JSON', async () => {
     const { stdout } = await client.run('build', 'things.json', '-o', 'app.bin', '--json');
