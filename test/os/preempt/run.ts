@@ -92,7 +92,7 @@ function rehearse(device: OsDevice, scenario: Scenario): number {
 }
 
 /** Module index whose deadline is made to be over now, or -1. */
-function expireNow(device: OsDevice): number {
+export function expireNow(device: OsDevice): number {
   const { machine } = device;
   const kernel = device.address('ts_kernel');
   const frame = machine.readWord(kernel + KERNEL.frame) >>> 0;
