@@ -35,8 +35,8 @@ const NATIVE = join(BENCH_FOLDER, 'native');
 const LINK_SCRIPT = join(NATIVE, 'link.ld');
 const BUILTINS = join(NATIVE, 'builtins.S');
 const STUBS = join(ROOT, 'rt-stubs');
-/** Operations on Wasm memories and tables, which native code has no use for. */
-const NOT_FOR_NATIVES = 'memory.c';
+/** Operations on Wasm memories, tables and grant windows, which native code has no use for. */
+const NOT_FOR_NATIVES: readonly string[] = ['memory.c', 'grants.c', 'window.S'];
 const COMMON_FLAGS = ['-O2', '-ffreestanding', '-ffp-contract=off', '-fomit-frame-pointer'];
 
 /** The options the product's runtime is built with, so that helpers cost the same in every column. */
@@ -78,7 +78,9 @@ function compileCommands(compiler: NativeCompiler, source: string, includes: rea
 
 /** The soft-double and similar helpers, compiled once. */
 function buildStubs(): string[] {
-  const names = readdirSync(join(STUBS, 'src')).filter((name) => /\.[cS]$/.test(name) && name !== NOT_FOR_NATIVES);
+  const names = readdirSync(join(STUBS, 'src')).filter(
+    (name) => /\.[cS]$/.test(name) && !NOT_FOR_NATIVES.includes(name),
+  );
   const sources = names.map((name) => join(STUBS, 'src', name));
   const headers = readdirSync(join(STUBS, 'include')).map((name) => join(STUBS, 'include', name));
   const objects = [...names, 'builtins.S'].map((name) => name.replace(/\.[cS]$/, '.o'));
