@@ -22,7 +22,7 @@ export const LIMITS = { code: 32 * 1024, ram: 8 * 1024, perModule: 512 } as cons
 
 /** Part of the kernel -> objects; a name ends at the first dot. Everything else is the AoT runtime. */
 const PARTS: readonly (readonly [string, readonly string[]])[] = [
-  ['IMC handler', ['imc', 'route', 'observe', 'discovery', 'module-calls']],
+  ['IMC handler', ['imc', 'call', 'route', 'observe', 'discovery', 'module-calls']],
   ['security daemon', ['grant', 'grants', 'contract', 'window']],
   [
     'scheduler and faults',
@@ -46,8 +46,9 @@ const PARTS: readonly (readonly [string, readonly string[]])[] = [
   ],
   ['drivers', ['dev', 'gpio', 'i2c']],
 ];
-/** What modules and the installer call, and what is not the kernel: not counted against its limits. */
+/** What the kernel uses or modules call, and is not the kernel: not counted against its limits. */
 const LIBRARIES: readonly (readonly [string, readonly string[]])[] = [
+  ['remote IMC (CoAP on the serial line)', ['server', 'client', 'coap', 'link', 'fcs', 'fifo', 'wait']],
   ['cryptography (Monocypher)', ['monocypher', 'monocypher-ed25519']],
   [
     'libraries of compiled code, WASI',
