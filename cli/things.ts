@@ -1,12 +1,13 @@
 // Finds out whether a command was given an application of the device OS (a things.json, or modules that carry their
 // manifest) and reads all of its files. Knows paths; what is in the files is manifest/'s.
-import { dirname, join } from 'node:path';
+import { dirname, isAbsolute, join } from 'node:path';
 import { BOARDS } from '../compiler/abi/boards.js';
 import { DiagnosticError } from '../compiler/diagnostics.js';
 import { moduleName } from '../compiler/driver.js';
 import type { BuildOptions, WasmInput } from '../linker/build.js';
 import { buildThings } from '../manifest/build.js';
 import type { ThingsBuild } from '../manifest/build.js';
+import type { Findings } from '../manifest/findings.js';
 import { rawPublicKey, readPublicKey } from '../manifest/keys.js';
 import { joinSections, loadManifest } from '../manifest/load.js';
 import type { LoadedManifest } from '../manifest/load.js';
@@ -68,16 +69,34 @@ export function buildApplication(
 export function readThings(path: string, bytes = readInput(path), name?: string): Application {
   if (name !== undefined) throw new DiagnosticError('W605', '--name: modules are named by the manifest');
   const loaded = loadManifest(bytes, displayName(path));
-  const { app } = loaded;
-  const folder = path === '-' ? '.' : dirname(path);
+  const { app, findings } = loaded;
   const inputs = new Map<string, WasmInput>();
-  for (const module of app.modules) {
-    const file = join(folder, module.wasm);
-    inputs.set(module.name, { bytes: readInput(file), file, name: module.name });
+  for (const { name: module, wasm, pointer } of app.modules) {
+    const file = beside(path, wasm);
+    const contents = reading(findings, `${pointer}/wasm`, () => readInput(file));
+    if (contents !== null) inputs.set(module, { bytes: contents, file, name: module });
   }
-  const key = app.publicKey === null ? null : join(folder, app.publicKey);
-  const publicKey = key === null ? null : rawPublicKey(readPublicKey(readInput(key), key));
+  const key = app.publicKey === null ? null : beside(path, app.publicKey);
+  const publicKey =
+    key === null ? null : reading(findings, '/publicKey', () => rawPublicKey(readPublicKey(readInput(key), key)));
+  findings.raise();
   return { loaded, inputs, publicKey };
+}
+
+/** A file that a things.json names. */
+function beside(things: string, file: string): string {
+  return isAbsolute(file) ? file : join(things === '-' ? '.' : dirname(things), file);
+}
+
+/** What `read` gives; what is wrong with the file is told at the place that names it. */
+function reading<T>(findings: Findings, pointer: string, read: () => T): T | null {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof DiagnosticError)) throw error;
+    findings.error(error.code, pointer, `${error.message}: ${error.place.file}`);
+    return null;
+  }
 }
 
 export interface SingleModule {
@@ -111,7 +130,7 @@ export function readModuleOf(path: string, wanted: string | undefined): SingleMo
     const names = modules.map(({ name }) => name).join(', ');
     throw new DiagnosticError('W605', `--module must be one of ${names}`, { file });
   }
-  const wasm = join(path === '-' ? '.' : dirname(path), model.wasm);
+  const wasm = beside(path, model.wasm);
   return { loaded, name: model.name, input: { bytes: readInput(wasm), file: wasm, name: model.name } };
 }
 

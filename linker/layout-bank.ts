@@ -31,7 +31,7 @@ export function layoutBank(
   const ram = new Region(BANK_REGION.ram, slot.ramBase, slot.ramBase + slot.ramBytes);
   rodata.take(headerBytes, 4);
   placer.place(pick.of('rodata'), rodata);
-  const modules = sectionsByModule(pick, [plan]);
+  const modules = sectionsByModule(pick, [plan], null);
   placeLoadImages(placer, modules, rodata);
   rodata.cursor = alignUp(rodata.cursor, CODE_ALIGN);
   const code = new Region(BANK_REGION.code, slot.codeBase + rodata.used, slot.codeBase + bytes);

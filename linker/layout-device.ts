@@ -81,7 +81,7 @@ export function layoutDevice(
     placer.symbols.set(LinkerSymbol.ShadowDisplacement, dram.take(bytes, 16) - stackBottom);
   }
 
-  const modules = sectionsByModule(pick, device.modules);
+  const modules = sectionsByModule(pick, device.modules, options.growthLimit);
   const loadBytes = modules.reduce((sum, { data }) => sum + alignUp(placer.total(data), 4), 0);
   const moduleRodata = pick.of('rodata', 'module');
   const kernelData = [...pick.of('data', 'runtime'), ...pick.of('modules'), ...pick.of('rodata', 'runtime')];
@@ -143,8 +143,15 @@ function groupByModule(sections: readonly InputSection[]): Map<string, InputSect
   return groups;
 }
 
-/** The RAM sections of each planned module. */
-export function sectionsByModule(pick: Pick, plans: readonly ModulePlan[]): ModuleSections[] {
+/**
+ * The RAM sections of each planned module.
+ * @param growthLimit of memories without a maximum of their own
+ */
+export function sectionsByModule(
+  pick: Pick,
+  plans: readonly ModulePlan[],
+  growthLimit: number | null,
+): ModuleSections[] {
   const data = groupByModule(pick.of('data', 'module'));
   const bss = groupByModule(pick.of('bss', 'module'));
   const memories = groupByModule(pick.of('memory', 'module'));
@@ -152,7 +159,9 @@ export function sectionsByModule(pick: Pick, plans: readonly ModulePlan[]): Modu
     plan,
     data: data.get(plan.module) ?? [],
     bss: bss.get(plan.module) ?? [],
-    claims: claimMemories(memories.get(plan.module) ?? [], () => ({ bytes: plan.memoryMax, firm: true })),
+    claims: claimMemories(memories.get(plan.module) ?? [], () =>
+      plan.memoryMax === null ? { bytes: growthLimit, firm: false } : { bytes: plan.memoryMax, firm: true },
+    ),
   }));
 }
 

@@ -22,7 +22,7 @@ import { readFlashImage } from '../linker/image/read.js';
 import { LinkedMemory, STAND_IN_RUNTIME } from '../test/support/things.js';
 import { wat } from '../test/support/wat.js';
 import { buildThings } from './build.js';
-import type { ThingsBuild } from './build.js';
+import type { ThingsBuild, ThingsOptions } from './build.js';
 import { loadManifest } from './load.js';
 
 const COUNTER = `(module
@@ -105,7 +105,11 @@ beforeAll(async () => {
   wasm.set('counter', await wat(COUNTER)).set('silent', await wat(SILENT));
 });
 
-function build(things: object = THINGS, modules: Record<string, string> = { reader: 'silent' }): ThingsBuild {
+function build(
+  things: object = THINGS,
+  modules: Record<string, string> = { reader: 'silent' },
+  more: Partial<ThingsOptions> = {},
+): ThingsBuild {
   const loaded = loadManifest(Buffer.from(JSON.stringify(things)), 'things.json');
   const inputs = new Map(
     loaded.app.modules.map(({ name }) => {
@@ -118,6 +122,7 @@ function build(things: object = THINGS, modules: Record<string, string> = { read
     compile: {},
     runtime: STAND_IN_RUNTIME,
     publicKey: new Uint8Array(32).fill(9),
+    ...more,
   });
 }
 
@@ -244,6 +249,18 @@ describe('tables', () => {
     const copied = built.linked.segments.find((segment) => segment.name === '.data.counter')!;
     expect(copied.address).toBe(info['data_start']);
     expect(Buffer.from(copied.bytes!)).toEqual(Buffer.from(load.buffer, load.byteOffset, load.byteLength));
+  });
+  it('share RAM between memories without a budget, below the limit for all', () => {
+    const [counter] = THINGS.modules;
+    const { memory: _, ...open } = counter!;
+    const alone = { ...THINGS, modules: [{ ...open, provides: [] }], slots: [] };
+    const capacity = (limit?: number): number => {
+      const memory = limit === undefined ? {} : { limit };
+      return build(alone, {}, { memory }).linked.memories[0]!.capacity;
+    };
+    expect(capacity()).toBe(4 * 65536);
+    expect(capacity(100_000)).toBe(65536);
+    expect(capacity(2 * 65536)).toBe(2 * 65536);
   });
   it('keep the budget of a memory that grows', () => {
     expect(built.linked.memories).toMatchObject([{ module: 'counter', bytes: 65536, capacity: 131072 }]);

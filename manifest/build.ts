@@ -90,7 +90,9 @@ export function buildThings(
   if (slots.length > 0 && options.runtime === undefined) requireCryptography();
   const runtime = options.runtime ?? loadRuntimeObjects();
   const objects = [...runtime, stringsObject(strings), ...compiled.objects, ...writer.finish('runtime')];
+  const limit = options.memory?.limit;
   const unchecked = link(objects, board, {
+    ...(limit === undefined ? {} : { growthLimit: limit }),
     ...options.link,
     keep: [BOOT_TABLE_SYMBOL, ...(slots.length > 0 ? LINK_INTERFACE : [])],
     device: {

@@ -154,6 +154,15 @@ describe('build things.json', () => {
     expect(asJson.errors.map(({ code }) => code)).toEqual(['W804', 'W804']);
     expect(existsSync(path('bad.bin'))).toBe(false);
   });
+  it('tells of all files that are missing where they are named', async () => {
+    writeFileSync(
+      path('gone.json'),
+      things({ publicKey: 'no.pem' }, [{ name: 'm', wasm: 'nowhere.wasm', version: '1.0.0' }]),
+    );
+    const { stderr } = await client.run('build', 'gone.json');
+    expect(stderr).toMatch(/W601: .*nowhere\.wasm \(gone\.json:1:\d+, \/modules\/1\/wasm\)/);
+    expect(stderr).toMatch(/W601: .*no\.pem \(gone\.json:1:\d+, \/publicKey\)/);
+  });
   it.each([
     [['build', 'missing.json'], 1, 'W601'],
     [['build', 'things.json', 'greeter.wasm'], 2, 'W605'],
