@@ -1,10 +1,11 @@
 /* CBOR for the answers of the system module. Goes on counting where there is no more room. */
 #include "cbor.h"
+#include "kernel.h"
 
 static void byte(struct ts_cbor *out, uint32_t value)
 {
-    if (out->length < out->capacity) out->bytes[out->length] = (uint8_t)value;
-    out->length++;
+    uint32_t at = out->length++ - out->skip;
+    if (at < out->capacity) out->bytes[at] = (uint8_t)value;
 }
 
 /** Head of an item: major type and argument in its shortest form. */
@@ -20,6 +21,8 @@ void ts_cbor_begin(struct ts_cbor *out, uint32_t response, uint32_t capacity)
     out->bytes = (uint8_t *)response;
     out->length = 0;
     out->capacity = capacity;
+    const struct ts_block *block = ts_block_of_request();
+    out->skip = block == 0 ? 0 : block->offset2;
 }
 
 void ts_cbor_array(struct ts_cbor *out, uint32_t count) { head(out, 4, count); }
@@ -38,8 +41,10 @@ void ts_cbor_text(struct ts_cbor *out, const char *text)
 
 uint32_t ts_cbor_result(const struct ts_cbor *out)
 {
+    struct ts_block *block = ts_block_of_request();
+    if (block != 0) return ts_block_result(block, out->length, out->capacity);
     if (out->length <= out->capacity) return ts_result(TS_CONTENT, out->length);
-    struct ts_cbor needed = {out->bytes, 0, out->capacity};
+    struct ts_cbor needed = {out->bytes, 0, out->capacity, 0};
     ts_cbor_number(&needed, out->length);
     return ts_result(TS_REQUEST_ENTITY_TOO_LARGE, needed.length <= needed.capacity ? needed.length : 0);
 }

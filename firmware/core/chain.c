@@ -98,7 +98,7 @@ void ts_fault(struct ts_module *module, uint32_t reason)
 {
     if (module->state == TS_STATE_STOPPING) {
         if (module->depth == 0) ts_stopped(module);
-        if (ts_state_observer != 0) ts_state_observer();
+        ts_state_settled();
         return;
     }
     /* Outer invocations of a module that has faulted are ended without a second count. */
@@ -108,6 +108,7 @@ void ts_fault(struct ts_module *module, uint32_t reason)
     module->fault.time_low = (uint32_t)now;
     module->fault.time_high = (uint32_t)(now >> 32);
     module->fault.pending = 1;
+    module->intact = 0;
     ts_module_silence(module);
     if (reason == STOP_EXITED && module->info->restart != TS_RESTART_ALWAYS) module->state = TS_STATE_STOPPED;
     else plan_restart(module, now);
@@ -115,7 +116,7 @@ void ts_fault(struct ts_module *module, uint32_t reason)
     ts_doom(module);
     ts_provider_changed(module->index, 0);
     ts_post_report();
-    if (ts_state_observer != 0) ts_state_observer();
+    ts_state_settled();
 }
 
 void ts_note_place(struct ts_module *module, uint32_t trap_code, uint32_t pc, uint32_t sp, uint32_t return_address)

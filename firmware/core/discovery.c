@@ -8,13 +8,13 @@ enum { FILTER_BYTES = 32 };
 struct output {
     char *at, *end;
     uint32_t bytes; /* also of what does not fit */
+    uint32_t skip; /* before the part that is wanted */
 };
 
 static void put(struct output *output, const char *text)
 {
     for (; *text != 0; text++) {
-        if (output->at != output->end) *output->at++ = *text;
-        output->bytes++;
+        if (output->bytes++ >= output->skip && output->at != output->end) *output->at++ = *text;
     }
 }
 
@@ -70,7 +70,8 @@ uint32_t ts_core_handler(uint32_t payload, uint32_t bytes, uint32_t response, ui
         path++;
         href_bytes--;
     }
-    struct output output = {(char *)response, (char *)response + capacity, 0};
+    struct ts_block *block = ts_block_of_request();
+    struct output output = {(char *)response, (char *)response + capacity, 0, block == 0 ? 0 : block->offset2};
     for (uint32_t m = 0; m < TS_MAX_MODULES; m++) {
         const struct ts_module_info *info = ts_modules[m].info;
         for (uint32_t s = 0; info != 0 && s < info->service_count; s++) {
@@ -84,6 +85,7 @@ uint32_t ts_core_handler(uint32_t payload, uint32_t bytes, uint32_t response, ui
             put(&output, service->attributes);
         }
     }
+    if (block != 0) return ts_block_result(block, output.bytes, capacity);
     /* Half a list would be a wrong one. */
     if (output.bytes > capacity) return ts_result(TS_REQUEST_ENTITY_TOO_LARGE, 0);
     return ts_result(TS_CONTENT, output.bytes);

@@ -131,7 +131,9 @@ static uint32_t write(uint32_t payload, uint32_t bytes, uint32_t response, uint3
     int32_t slot = slot_of_request();
     if (slot < 0) return TS_NOT_FOUND;
     uint32_t offset;
-    if (!ts_query_number("offset", &offset)) return TS_BAD_REQUEST;
+    const struct ts_block *block = ts_block_of_request();
+    if (block != 0 && block->offset1 != ~0u) offset = block->offset1;
+    else if (!ts_query_number("offset", &offset)) return TS_BAD_REQUEST;
     if (upload.total == 0 || upload.slot != slot || offset > upload.received) return TS_CONFLICT;
     if (bytes > upload.total - offset) return refuse(TS_REFUSED_LENGTH);
     /* What came before, e.g. in a request whose answer was lost, is taken as it was. */
@@ -285,10 +287,10 @@ static TS_CONTRACT(CHANGE, 0, 0, 1000);
 static uint8_t stack[3072] __attribute__((aligned(16)));
 static const struct ts_service SERVICES[] = {
     TS_MODULE_SERVICES,
-    TS_SERVICE("sys/slots", TS_GET, list, ts_contract_cbor, ";ct=60;obs", 1),
+    TS_BLOCKWISE_SERVICE("sys/slots", TS_GET, list, ts_contract_cbor, ";ct=60;obs", 1),
     TS_SERVICE("sys/slots/{slot}", TS_GET, get, ts_contract_cbor, ";ct=60", 0),
     TS_SERVICE("sys/slots/{slot}", TS_POST, begin_upload, BEGIN, "", 0),
-    TS_SERVICE("sys/slots/{slot}", TS_PUT, write, WRITE, "", 0),
+    TS_BLOCKWISE_SERVICE("sys/slots/{slot}", TS_PUT, write, WRITE, "", 0),
     TS_SERVICE("sys/slots/{slot}", TS_DELETE, remove_module, CHANGE, "", 0),
     TS_SERVICE("sys/slots/{slot}/commit", TS_POST, commit, COMMIT, "", 0),
     TS_SERVICE("sys/slots/{slot}/upload", TS_DELETE, abort_upload, CHANGE, "", 0),

@@ -9,6 +9,12 @@ void *memset(void *to, int value, size_t n);
 
 void (*ts_state_observer)(void);
 
+void ts_state_settled(void)
+{
+    ts_changed(TS_SYS, "sys/modules", 11);
+    if (ts_state_observer != 0) ts_state_observer();
+}
+
 /** What the fault handler knows of: the modules that are there, without gaps. */
 static const struct wasm_module *known[TS_MAX_MODULES];
 
@@ -146,6 +152,7 @@ static uint32_t stop(uint32_t index, int restart)
     module->restart_wanted = (uint8_t)restart;
     module->state = TS_STATE_STOPPING;
     ts_module_silence(module);
+    if (module->depth != 0) module->intact = 0;
     if (module->depth == 0) ts_stopped(module);
     ts_doom(module);
     ts_provider_changed(index, 0);
@@ -160,6 +167,21 @@ static uint32_t stop(uint32_t index, int restart)
 
 uint32_t ts_module_stop(uint32_t index) { return stop(index, 0); }
 uint32_t ts_module_restart(uint32_t index) { return stop(index, 1); }
+
+uint32_t ts_module_resume(uint32_t index)
+{
+    if (index >= TS_MAX_MODULES || ts_modules[index].info == 0) return TS_NOT_FOUND;
+    struct ts_module *module = &ts_modules[index];
+    uint32_t ps = ts_lock();
+    int fine = module->state == TS_STATE_STOPPED && module->intact && module->depth == 0;
+    if (fine) {
+        module->state = TS_STATE_RUNNING;
+        ts_provider_changed(index, 0);
+        ts_state_settled();
+    }
+    ts_unlock(ps);
+    return fine ? 0 : TS_CONFLICT;
+}
 
 uint32_t ts_module_remove(uint32_t index)
 {
@@ -208,6 +230,7 @@ void ts_start_now(struct ts_module *module)
     const struct ts_module_info *info = module->info;
     uint32_t budget = info->start_deadline_cycles;
     module->state = TS_STATE_STARTING;
+    module->intact = 0;
     ts_module_silence(module);
     ts_subscriptions_drop(module->index);
     while (ts_grants_drop_one(module->index)) {
@@ -224,8 +247,9 @@ void ts_start_now(struct ts_module *module)
     }
     if (info->on_start != 0 && ts_run_event(module, info->on_start, 0, 0, budget) != STOP_RETURNED) return;
     module->state = TS_STATE_RUNNING;
+    module->intact = 1;
     ts_provider_changed(module->index, 0);
-    if (ts_state_observer != 0) ts_state_observer();
+    ts_state_settled();
 }
 
 void ts_post_job(uint32_t index, void (*job)(void))

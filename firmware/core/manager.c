@@ -90,7 +90,7 @@ static int is_word(const char *text, uint32_t n, const char *word)
     return i == n && word[i] == 0;
 }
 
-/** "start", "stop" or "restart". A module that is in the middle of a call stops when control comes back to it. */
+/** "start", "stop", "restart" or "resume" (from the state as it is). A module that is in the middle of a call stops when control comes back to it. */
 uint32_t ts_module_control(uint32_t payload, uint32_t bytes, uint32_t response, uint32_t capacity)
 {
     (void)response, (void)capacity;
@@ -102,11 +102,13 @@ uint32_t ts_module_control(uint32_t payload, uint32_t bytes, uint32_t response, 
     if (is_word(word, bytes, "start")) error = ts_module_start(at);
     else if (is_word(word, bytes, "stop")) error = ts_module_stop(at);
     else if (is_word(word, bytes, "restart")) error = ts_module_restart(at);
+    else if (is_word(word, bytes, "resume")) error = ts_module_resume(at);
     else return TS_BAD_REQUEST;
     return error != 0 ? error : TS_CHANGED;
 }
 
-TS_TYPE(CBOR_ANSWER, TS_PAYLOAD_CBOR, 0, 4096);
+/* Parts of a CBOR item are none. */
+TS_TYPE(CBOR_ANSWER, TS_PAYLOAD_BYTES, 0, 4096);
 TS_TYPE(WORD, TS_PAYLOAD_UTF8, 1, 8);
 TS_TYPE(STATE, TS_PAYLOAD_BYTES, 0, 0x3ffff);
 TS_CONTRACT(ts_contract_cbor, 0, &CBOR_ANSWER, 20);

@@ -8,6 +8,7 @@ struct ts_cbor {
     uint8_t *bytes;
     uint32_t length; /* needed so far, also beyond the capacity */
     uint32_t capacity;
+    uint32_t skip; /* bytes before the part that is wanted */
 };
 
 void ts_cbor_begin(struct ts_cbor *out, uint32_t response, uint32_t capacity);

@@ -153,6 +153,7 @@ struct ts_module {
     struct ts_timer timers[TS_MODULE_TIMERS + 1]; /* the last one starts the module again */
     struct ts_fault fault;
     uint8_t bindings[TS_MAX_REQUIREMENTS] __attribute__((aligned(4))); /* index + 1 in ts_routes of each requirement, 0: not yet bound */
+    uint8_t intact; /* its RAM is a state that it can go on from */
 };
 _Static_assert(sizeof(struct ts_module) <= 512, "kernel RAM of a module");
 _Static_assert(offsetof(struct ts_module, state) == TS_MODULE_STATE_AND_DEPTH, "state");
@@ -284,8 +285,16 @@ struct ts_block {
 };
 
 /* For handlers of native modules: of the request being handled. Run unmasked. */
-/** Null if the request is a local one: then payload and response are the whole. Weak: only there with remote IMC. */
-struct ts_block *ts_block_of_request(void) __attribute__((weak));
+/** Null if the request is a local one: then payload and response are the whole. */
+struct ts_block *ts_block_of_request(void);
+/** Content: the part of a representation of `total` bytes that is wanted and has been written. */
+static inline uint32_t ts_block_result(struct ts_block *block, uint32_t total, uint32_t capacity)
+{
+    block->total = total;
+    uint32_t left = total > block->offset2 ? total - block->offset2 : 0;
+    if (left == 0 && block->offset2 != 0) return TS_BAD_REQUEST;
+    return ts_result(TS_CONTENT, left < capacity ? left : capacity);
+}
 /** Text of the index-th brace of the path; its length, or -1. Cut at `capacity`. */
 int32_t ts_path_parameter(uint32_t index, char *buffer, uint32_t capacity);
 /** Value of a query parameter; its length, or -1. Cut at `capacity`. */
@@ -317,6 +326,8 @@ uint32_t ts_module_start(uint32_t index);
 /** Ends its running invocations, drops its timers, subscriptions and grants. TS_STATE_STOPPING until control has come
  * back from its outer invocations, then TS_STATE_STOPPED. */
 uint32_t ts_module_stop(uint32_t index);
+/** Has a stopped module go on from the state that it has, without a start; TS_CONFLICT if that is none. */
+uint32_t ts_module_resume(uint32_t index);
 /** Stops it, and starts it as soon as that is done. */
 uint32_t ts_module_restart(uint32_t index);
 /** Forgets a stopped module: its routes are gone for everybody. TS_CONFLICT if it is not stopped. */

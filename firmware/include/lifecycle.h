@@ -25,6 +25,8 @@ void ts_start_now(struct ts_module *module);
 void ts_module_silence(struct ts_module *module);
 /** No invocation of it is left: it is stopped, or starts again. */
 void ts_stopped(struct ts_module *module);
+/** A module has started, faulted or come to its stop: who wants to know is told. */
+void ts_state_settled(void);
 /** Ceilings of all modules, after one has come or gone. */
 void ts_ceilings(void);
 

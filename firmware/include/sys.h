@@ -35,14 +35,18 @@ extern const struct ts_contract ts_core_contract, ts_contract_cbor, ts_contract_
 #define TS_SERVICE(path_pattern, verb, function, contract_row, link_attributes, is_observable)                            \
     {.path = path_pattern, .handler = (uint32_t)function, .contract = &contract_row, .attributes = link_attributes,       \
      .method = verb, .observable = is_observable}
+/** Its handler looks at ts_block_of_request. */
+#define TS_BLOCKWISE_SERVICE(path_pattern, verb, function, contract_row, link_attributes, is_observable)                  \
+    {.path = path_pattern, .handler = (uint32_t)function, .contract = &contract_row, .attributes = link_attributes,       \
+     .method = verb, .observable = is_observable, .reserved = TS_SERVICE_BLOCKWISE}
 
 #define TS_MODULE_SERVICES                                                                                                \
-    TS_SERVICE(".well-known/core", TS_GET, ts_core_handler, ts_core_contract, ";ct=40", 0),                              \
-        TS_SERVICE("sys/modules", TS_GET, ts_modules_list, ts_contract_cbor, ";ct=60", 0),                                \
-        TS_SERVICE("sys/modules/{name}", TS_GET, ts_module_get, ts_contract_cbor, ";ct=60", 0),                           \
+    TS_BLOCKWISE_SERVICE(".well-known/core", TS_GET, ts_core_handler, ts_core_contract, ";ct=40", 0),                              \
+        TS_BLOCKWISE_SERVICE("sys/modules", TS_GET, ts_modules_list, ts_contract_cbor, ";ct=60;obs", 1),                                \
+        TS_BLOCKWISE_SERVICE("sys/modules/{name}", TS_GET, ts_module_get, ts_contract_cbor, ";ct=60", 0),                           \
         TS_SERVICE("sys/modules/{name}", TS_PUT, ts_module_control, ts_contract_control, "", 0),                          \
-        TS_SERVICE("sys/modules/{name}/state", TS_GET, ts_state_read, ts_contract_state_read, "", 0),                     \
-        TS_SERVICE("sys/modules/{name}/state", TS_PUT, ts_state_write, ts_contract_state_write, "", 0)
+        TS_BLOCKWISE_SERVICE("sys/modules/{name}/state", TS_GET, ts_state_read, ts_contract_state_read, "", 0),                     \
+        TS_BLOCKWISE_SERVICE("sys/modules/{name}/state", TS_PUT, ts_state_write, ts_contract_state_write, "", 0)
 
 /* The system module, at the lowest priority. */
 #define TS_SYS_INFO                                                                                                       \
