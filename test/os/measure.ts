@@ -1,176 +1,123 @@
-// Measures what the kernel's paths cost on the simulated device, in instructions: local calls by payload size with and
-// without a checked contract, grants, context switches, masked sections. Takes a runtime, gives numbers; judges nothing.
-import { RuntimeSymbol } from '../../compiler/abi/linker-symbols.js';
+// Measures what a local call by number costs on the simulated device, by payload size and by what its contract has checked.
+// Takes the built runtime, gives instructions; judges nothing.
 import { bootDevice, handler, IMPORTS, OsDevice, word, type ModuleText } from './os-device.js';
 
 export interface CallCost {
   readonly bytes: number;
-  readonly contract: boolean;
-  /** From the instruction after the caller's call0 to the handler's first, and from its return to the caller. */
+  /** Where a record of five fields, three of them with ranges, is checked; else sizes are. */
+  readonly record: 'none' | 'request' | 'both';
+  /** From the first instruction of the import to the handler's first, and from the handler's return to the caller. */
   readonly there: number;
   readonly back: number;
-  /** Both, in cycles of the timing model. */
+  /** Both with the handler between them, in cycles of the timing model. */
   readonly cycles: number;
 }
 
 const SIZES = [0, 16, 256, 1024, 4096] as const;
 
-/** Four fields, three of them with ranges. */
 const RECORD = {
   type: 'record',
   fields: [
     { name: 'channel', type: 'u16', max: 7 },
     { name: 'flags', type: 'u16' },
     { name: 'value', type: 'i32', min: -1000, max: 1000 },
-    { name: 'scale', type: 'f32', min: 0, max: 1 },
+    { name: 'scale', type: 'i32', min: 0, max: 100 },
     { name: 'time', type: 'u32' },
   ],
 } as const;
-export const RECORD_BYTES = 16;
+const RECORD_BYTES = 16;
 
-function modules(): ModuleText[] {
-  const plain = (bytes: number) => ({
-    method: 'PUT' as const,
-    path: `/plain/${bytes}`,
-    handler: 'take',
-    contract: {
-      ...(bytes === 0
-        ? {}
-        : { request: { type: 'bytes' as const, max: bytes }, response: { type: 'bytes' as const, max: bytes } }),
-      deadline: '1ms',
-    },
-  });
-  return [
-    {
-      name: 'callee',
-      provides: [
-        ...SIZES.map(plain),
-        {
-          method: 'PUT',
-          path: '/record',
-          handler: 'take',
-          contract: { request: RECORD, response: RECORD, deadline: '1ms' },
-        },
-      ],
-      wat: `${IMPORTS} ${handler('take', '(i32.or (i32.const 0x44000000) (local.get $n))')}`,
-    },
-    {
-      name: 'caller',
-      provides: [...SIZES.map((bytes) => `c${bytes}`), 'record', 'grant'].map((name) => ({
-        method: 'GET' as const,
-        path: `/go/${name}`,
-        handler: name,
-        contract: { response: { type: 'bytes' as const, max: 4 }, deadline: '100ms' },
-      })),
-      requires: [
-        ...SIZES.map((bytes) => ({ path: `/plain/${bytes}`, methods: ['PUT' as const], name: `p${bytes}` })),
-        { path: '/record', methods: ['PUT'] },
-      ],
-      wat: `${IMPORTS} (memory (export "memory") 1)
-        (data (i32.const 1024) "\\05\\00\\ff\\ff\\18\\fc\\ff\\ff\\00\\00\\00\\3f\\00\\00\\00\\00")
-        (func $twice (param $i i32) (param $n i32) (param $r i32) (result i32)
-          (drop (call $call (local.get $i) (i32.const 1024) (local.get $n) (i32.const 8192) (local.get $n)))
-          (i32.store (local.get $r) (call $call (local.get $i) (i32.const 1024) (local.get $n) (i32.const 8192) (local.get $n)))
-          (i32.const ${word(2.05, 4)}))
-        ${SIZES.map((bytes, i) => handler(`c${bytes}`, `(call $twice (i32.const ${i}) (i32.const ${bytes}) (local.get $r))`)).join('')}
-        ${handler(
-          'record',
-          `(memory.copy (i32.const 8192) (i32.const 1024) (i32.const ${RECORD_BYTES}))
-           (call $twice (i32.const ${SIZES.length}) (i32.const ${RECORD_BYTES}) (local.get $r))`,
-        )}
-        ${handler(
-          'grant',
-          `(i32.store (local.get $r) (call $grant (i32.const 0) (i32.const 1024) (i32.const 64) (i32.const 1) (i32.const 0)))
-           (i32.store (local.get $r) (call $revoke (i32.load (local.get $r))))
-           (i32.store (local.get $r) (call $grant (i32.const 0) (i32.const 1024) (i32.const 64) (i32.const 1) (i32.const 0)))
-           (i32.store (local.get $r) (call $revoke (i32.load (local.get $r))))
-           (i32.const ${word(2.05, 4)})`,
-        )}`,
-    },
-  ];
+interface Call {
+  readonly record: CallCost['record'];
+  readonly bytes: number;
+  readonly method: 'PUT' | 'POST';
+  readonly path: string;
+  readonly handler: 'take' | 'keep';
 }
 
-/** Symbol of an address, for addresses of functions. */
-function namer(device: OsDevice): (pc: number) => string {
-  const symbols = [...device.built.linked.symbols]
-    .map(([name, { address }]) => ({ name, address }))
-    .filter(({ name }) => !name.includes('$'))
-    .sort((a, b) => a.address - b.address);
-  return (pc) => {
-    let low = 0;
-    let high = symbols.length;
-    while (high - low > 1) {
-      const middle = (low + high) >> 1;
-      if (symbols[middle]!.address <= pc) low = middle;
-      else high = middle;
-    }
-    return symbols[low]!.name;
+const CALLS: readonly Call[] = [
+  ...SIZES.map((bytes): Call => ({ record: 'none', bytes, method: 'PUT', path: `/plain/${bytes}`, handler: 'take' })),
+  { record: 'request', bytes: RECORD_BYTES, method: 'PUT', path: '/record', handler: 'keep' },
+  { record: 'both', bytes: RECORD_BYTES, method: 'POST', path: '/record', handler: 'take' },
+];
+
+function contract({ record, bytes }: Call) {
+  const sized = { type: 'bytes' as const, max: bytes };
+  const request = record === 'none' ? sized : RECORD;
+  if (bytes === 0) return { deadline: '1ms' };
+  return {
+    request,
+    deadline: '1ms',
+    ...(record === 'request' ? {} : { response: record === 'none' ? sized : RECORD }),
   };
 }
 
-/** Instructions by function between two points of a run, for finding out where they go. */
-export type Profile = ReadonlyMap<string, number>;
+/** `take` answers with as many bytes as it gets, `keep` with none. */
+const CALLEE: ModuleText = {
+  name: 'callee',
+  provides: CALLS.map((call) => ({
+    method: call.method,
+    path: call.path,
+    handler: call.handler,
+    contract: contract(call),
+  })),
+  wat: `${IMPORTS} ${handler('take', '(i32.or (i32.const 0x44000000) (local.get $n))')} ${handler('keep', '(i32.const 0x44000000)')}`,
+};
 
-/** Cost of one call, the route being bound already. */
-function measureCall(
-  device: OsDevice,
-  path: string,
-  profile?: Map<string, number>,
-): { there: number; back: number; cycles: number } {
+/** GET /go/I makes call I twice: the first binds the route. */
+const CALLER: ModuleText = {
+  name: 'caller',
+  provides: CALLS.map((_, i) => ({
+    method: 'GET',
+    path: `/go/${i}`,
+    handler: `go${i}`,
+    contract: { response: { type: 'bytes', max: 4 }, deadline: '100ms' },
+  })),
+  requires: CALLS.map(({ method, path }, i) => ({ path, methods: [method], name: `call${i}` })),
+  wat: `${IMPORTS} (memory (export "memory") 1)
+    (data (i32.const 1024) "\\05\\00\\ff\\ff\\18\\fc\\ff\\ff\\32\\00\\00\\00\\00\\00\\00\\00")
+    (data (i32.const 8192) "\\05\\00\\ff\\ff\\18\\fc\\ff\\ff\\32\\00\\00\\00\\00\\00\\00\\00")
+    ${CALLS.map(({ bytes, handler: how }, i) => {
+      const room = how === 'take' ? bytes : 0;
+      const call = `(call $call (i32.const ${i}) (i32.const 1024) (i32.const ${bytes}) (i32.const 8192) (i32.const ${room}))`;
+      return handler(`go${i}`, `(drop ${call}) (i32.store (local.get $r) ${call}) (i32.const ${word(2.05, 4)})`);
+    }).join('')}`,
+};
+
+function measure(device: OsDevice, index: number, call: Call): CallCost {
+  const { machine } = device;
   const entry = device.address('thingspire.call');
-  const take = device.address('callee.take');
-  const name = namer(device);
-  let calls = 0;
-  let start = 0;
-  let startCycles = 0;
-  let there = 0;
-  let left = 0;
-  let back = 0;
+  const first = device.address(`callee.${call.handler}`);
+  const symbols = [...device.built.linked.symbols.values()].filter(({ address }) => address > first);
+  const end = Math.min(...symbols.map(({ address }) => address));
+  const at = { entered: 0, handler: 0, returned: 0, back: 0 };
   let cycles = 0;
+  let entries = 0;
   let returnTo = -1;
-  let inCallee = false;
-  device.prepare('GET', path);
-  device.machine.setTrace(() => {
-    const { pc } = device.machine;
-    if (pc === entry && ++calls === 2) {
-      start = device.machine.instructions;
-      startCycles = device.machine.cycles;
-      returnTo = device.machine.getRegister(0) >>> 0;
+  device.prepare('GET', `/go/${index}`);
+  machine.setTrace(() => {
+    const { pc, instructions } = machine;
+    if (pc === entry && ++entries === 2) {
+      at.entered = instructions;
+      cycles = machine.cycles;
+      returnTo = machine.getRegister(0) >>> 0;
     }
-    if (calls !== 2 || back !== 0) return;
-    if (pc === take) {
-      there = device.machine.instructions - start;
-      inCallee = true;
-    }
-    const at = name(pc);
-    if (inCallee && at !== 'callee.take') {
-      inCallee = false;
-      left = device.machine.instructions;
-    }
-    if (pc === returnTo) {
-      back = device.machine.instructions - left;
-      cycles = device.machine.cycles - startCycles;
-    } else if (profile !== undefined && !inCallee) profile.set(at, (profile.get(at) ?? 0) + 1);
+    if (entries < 2 || at.back !== 0) return;
+    if (pc === first) at.handler = instructions;
+    else if (at.handler !== 0 && at.returned === 0 && (pc < first || pc >= end)) at.returned = instructions;
+    if (pc !== returnTo) return;
+    at.back = instructions;
+    cycles = machine.cycles - cycles;
   });
   device.settle();
-  device.machine.setTrace(undefined);
+  machine.setTrace(undefined);
   const result = device.answer().payload.readUInt32LE();
   if (result >>> 24 !== 0x44) throw new Error(`the measured call failed: ${result.toString(16)}`);
-  return { there, back, cycles };
-}
-
-/** Where the instructions of a call with a checked record go. */
-export async function profileCall(path = '/go/record'): Promise<Profile> {
-  const device = await bootDevice(modules());
-  const profile = new Map<string, number>();
-  measureCall(device, path, profile);
-  return profile;
+  const { record, bytes } = call;
+  return { bytes, record, there: at.handler - at.entered, back: at.back - at.returned, cycles };
 }
 
 export async function measureCalls(): Promise<CallCost[]> {
-  const device = await bootDevice(modules());
-  const costs = SIZES.map((bytes) => ({ bytes, contract: false, ...measureCall(device, `/go/c${bytes}`) }));
-  return [...costs, { bytes: RECORD_BYTES, contract: true, ...measureCall(device, '/go/record') }];
+  const device = await bootDevice([CALLEE, CALLER]);
+  return CALLS.map((call, i) => measure(device, i, call));
 }
-
-export { RuntimeSymbol };

@@ -168,9 +168,6 @@
     l8ui a7, a15, TS_TYPE_KIND
     bnei a7, RECORD, .Lrequest_fits
     check_record a15, a11, a0, a2, a3, a5, a7, .Lback_out
-    j .Lrequest_fits
-.Lno_request:
-    bnez a4, .Lback_out
 
 /* a4 bytes, a6 capacity, a8 kernel, a9 calling module, a10 route, a11 payload, a12 service, a13 response, a14 contract. */
 .Lrequest_fits:
@@ -185,8 +182,6 @@
     l8ui a2, a9, TS_MODULE_INDEX
     bbc a7, a2, .Lunmask_and_back_out
     l32i.n a7, a8, TS_KERNEL_FRAME
-    l8ui a3, a7, TS_FRAME_DEPTH
-    bgeui a3, TS_CALL_DEPTH, .Lunmask_and_back_out
     rsr a5, ccount
     l32i.n a0, a8, TS_KERNEL_CLOCK_OFFSET
     l32i.n a9, a14, TS_CONTRACT_DEADLINE_CYCLES
@@ -199,11 +194,15 @@
     l32i.n a9, a8, TS_KERNEL_CALL_GRANTS
     movi a3, ts_grants + (TS_CALL_GRANTS - 2) * TS_GRANT_SIZE
     bltu a3, a9, .Lunmask_and_back_out
+    l8ui a3, a7, TS_FRAME_DEPTH
+    bgeui a3, TS_CALL_DEPTH, .Lunmask_and_back_out
 
-/* From here on it happens. a0 deadline, a2 caller's index, a5 CCOMPARE, a7 caller's frame, a9 first grant, a15 callee. */
+/* From here on it happens. a0 deadline, a2 caller's index, a3 depth, a5 CCOMPARE, a7 caller's frame, a9 first grant, a15
+ * callee. */
     wsr a5, ccompare0
     esync
     l32i.n a5, a15, TS_MODULE_SP
+    addi.n a3, a3, 1
     addi a5, a5, -TS_FRAME_SIZE
     s32i.n a0, a5, TS_FRAME_DEADLINE
     s32i.n a7, a5, TS_FRAME_CALLER
@@ -211,9 +210,7 @@
     s32i.n a12, a5, TS_FRAME_SERVICE
     s32i.n a9, a5, TS_FRAME_GRANTS
     l32i.n a12, a12, TS_SERVICE_HANDLER
-    l8ui a0, a7, TS_FRAME_DEPTH
-    addi.n a0, a0, 1
-    s8i a0, a5, TS_FRAME_DEPTH
+    s8i a3, a5, TS_FRAME_DEPTH
     s8i a2, a5, TS_FRAME_CALLER_INDEX
     movi.n a3, 0
     s8i a3, a5, TS_FRAME_DOOMED
@@ -243,9 +240,6 @@
     l32i.n a0, a10, TS_ROUTE_WHO_READ
     or a0, a0, a2
     push_grant a9, a11, a4, a0, a3, a7
-    j .Lwith_payload
-.Lno_payload:
-    mov.n a11, a3
 .Lwith_payload:
     beqz a6, .Lno_response
     l32i.n a0, a10, TS_ROUTE_WHO_BOTH
@@ -385,6 +379,10 @@
     rsync
     j .Lunmask
 
+.Lno_payload:
+    mov.n a11, a3
+    j .Lwith_payload
+
 /* Comes from ts_return_target, with the registers that it restores; a3 = stop reason. Masked. */
 .Lended:
     mov.n a2, a3
@@ -393,6 +391,9 @@
     addi a1, a1, FRAME - RESTORED
     ret.n
 
+.Lno_request:
+    beqz a4, .Lrequest_fits
+    j .Lback_out
 .Lunmask_and_back_out:
     rsil a0, 0
 .Lback_out:
