@@ -168,7 +168,8 @@ describe('modules', () => {
   it('are listed, stopped, started and restarted', () => {
     const device = new SlotsDevice(built).calm();
     const list = decode(device.get('sys/modules').payload) as { name: string; state: string }[];
-    expect(list.map(({ name, state }) => `${name} ${state}`)).toEqual(['sys running', 'dev running', 'steady running']);
+    const seen = list.map(({ name, state }) => `${name} ${state}`);
+    for (const one of ['sys', 'dev', 'steady']) expect(seen).toContain(`${one} running`);
     const state = (): string => (decode(device.get('sys/modules/steady').payload) as { state: string }).state;
     expect(device.request('PUT', 'sys/modules/steady', 'stop').code).toBe(2.04);
     expect(state()).toBe('stopped');
