@@ -67,9 +67,7 @@
 
 /* Integers that rt-stubs does not have under these names. C leaves division by zero undefined: no checks are owed. */
     same_as __divdi3, rt_i64_div_s
-    same_as __udivdi3, rt_i64_div_u
     same_as __moddi3, rt_i64_rem_s
-    same_as __umoddi3, rt_i64_rem_u
 
     function __umulsidi3
     mull a4, a2, a3
