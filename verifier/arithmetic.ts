@@ -1,7 +1,21 @@
 // What arithmetic instructions leave in their registers: values where they are constants or sums with constants, else arcs.
 // A family of per-instruction rules. Knows no memory and no control flow.
 import { Op } from '../backend-xtensa/isa/table.js';
-import { FULL, and, high, low, negate, or, range, scaleDown, signedLow, signedHigh, sum, type Arc } from './arc.js';
+import {
+  FULL,
+  and,
+  high,
+  low,
+  negate,
+  or,
+  range,
+  scaleDown,
+  shift,
+  signedHigh,
+  signedLow,
+  sum,
+  type Arc,
+} from './arc.js';
 import { CONSTANT, Made, NOTHING, joinFacts, type Fact, type Value } from './facts.js';
 import type { Walk } from './walk.js';
 
@@ -18,13 +32,26 @@ export function addValues(walk: Walk, slot: number, a: Value, b: Value): Value {
     const twice = shiftLeft(walk, slot, a, 1);
     return { symbol: twice.symbol, offset: (twice.offset + b.offset - a.offset) | 0 };
   }
-  return walk.within(slot, sum(walk.arc(a), walk.arc(b)));
+  const arc =
+    remainder(walk, a, b, Made.NegativeMultiple) ??
+    remainder(walk, b, a, Made.NegativeMultiple) ??
+    sum(walk.arc(a), walk.arc(b));
+  return walk.within(slot, arc);
+}
+
+/** What `a` leaves over if `multiple` is the multiple of a number next below it (or that negated); null if it is not. */
+function remainder(walk: Walk, a: Value, multiple: Value, made: Made): Arc | null {
+  if (isConstant(multiple)) return null;
+  const fact = walk.state.fact(multiple.symbol);
+  if (fact.made !== made || fact.of !== a.symbol) return null;
+  const beyond = made === Made.Multiple ? -multiple.offset : multiple.offset;
+  return shift(range(0, fact.detail - 1), (a.offset - fact.offset + beyond) | 0);
 }
 
 function subtract(walk: Walk, slot: number, a: Value, b: Value): Value {
   if (a.symbol === b.symbol) return constant(a.offset - b.offset);
   if (isConstant(b)) return { symbol: a.symbol, offset: (a.offset - b.offset) | 0 };
-  return walk.within(slot, sum(walk.arc(a), negate(walk.arc(b))));
+  return walk.within(slot, remainder(walk, a, b, Made.Multiple) ?? sum(walk.arc(a), negate(walk.arc(b))));
 }
 
 function shiftLeft(walk: Walk, slot: number, a: Value, bits: number): Value {
@@ -167,6 +194,33 @@ function product(a: Arc, b: Arc): Arc {
   return top > 0xffffffff ? FULL : range(low(a) * low(b), top);
 }
 
+const quotient: Rule = (walk, [d, a, b]) => {
+  walk.begin();
+  const x = walk.get(a!);
+  const y = walk.get(b!);
+  const arc = range(0, Math.floor(high(walk.arc(x)) / Math.max(1, low(walk.arc(y)))));
+  const divisor = y.offset >>> 0;
+  const made = isConstant(y) && divisor > 0 && !isConstant(x);
+  const origin = { made: Made.Quotient, of: x.symbol, offset: x.offset, detail: divisor };
+  walk.define(d!, walk.make(d!, { ...NOTHING, arc, ...(made ? origin : {}) }));
+};
+
+const multiply: Rule = (walk, operands) => {
+  walk.begin();
+  const [d, a, b] = operands as [number, number, number];
+  const [x, y] = isConstant(walk.get(a)) ? [walk.get(b), walk.get(a)] : [walk.get(a), walk.get(b)];
+  const fact = isConstant(x) || x.offset !== 0 || !isConstant(y) ? NOTHING : walk.state.fact(x.symbol);
+  const sign =
+    fact.made !== Made.Quotient ? 0 : y.offset === (fact.detail | 0) ? 1 : y.offset === (-fact.detail | 0) ? -1 : 0;
+  if (sign === 0) multiplyAny(walk, operands);
+  else {
+    const made = sign > 0 ? Made.Multiple : Made.NegativeMultiple;
+    const { of, offset, detail } = fact;
+    walk.define(d, walk.make(d, { ...NOTHING, made, of, offset, detail }));
+  }
+};
+const multiplyAny = binary(Math.imul, product);
+
 /** d keeps its value or becomes s. */
 const conditionalMove: Rule = (walk, [d, s]) => {
   walk.begin();
@@ -231,9 +285,9 @@ export const ARITHMETIC: readonly (Rule | undefined)[] = table({
   [Op.MINU]: minimumUnsigned,
   [Op.MAXU]: maximumUnsigned,
   [Op.MUL16U]: binary(null, upTo(0xfffe0001)),
-  [Op.MULL]: binary(Math.imul, product),
+  [Op.MULL]: multiply,
   [Op.MULUH]: binary(null, (a, b) => range(0, Math.min(0xffffffff, Math.ceil((high(a) * high(b)) / 2 ** 32)))),
-  [Op.QUOU]: binary(null, (a, b) => range(0, Math.floor(high(a) / Math.max(1, low(b))))),
+  [Op.QUOU]: quotient,
   [Op.REMU]: binary(null, (a, b) => range(0, Math.min(high(a), Math.max(0, high(b) - 1)))),
   [Op.QUOS]: binary(null, anything),
   [Op.REMS]: binary(null, anything),

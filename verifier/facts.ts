@@ -26,6 +26,11 @@ export const enum Made {
   ShiftedDown,
   /** The word at reference (of + offset): a signature. */
   Signature,
+  /** (of + offset) / detail, unsigned */
+  Quotient,
+  /** That times detail, or times -detail */
+  Multiple,
+  NegativeMultiple,
   /** A word of the function's own pool: one of `detail` words from address `offset` on. */
   PoolWord,
   /** The larger of (of + offset) and `detail`, unsigned. */
@@ -167,7 +172,8 @@ export function widen(before: Fact, now: Fact, visits: number, thresholds: reado
   return { ...now, arc: visits > ARC_DROP_AFTER ? FULL : widenArc(before.arc, joined, thresholds), relations };
 }
 
-function widenArc(before: Arc, now: Arc, thresholds: readonly number[]): Arc {
+/** Grows an arc that has grown to the next thresholds on the sides where it did; to everything if there are none. */
+export function widenArc(before: Arc, now: Arc, thresholds: readonly number[]): Arc {
   const down = (before.start - now.start) >>> 0;
   let { start, length } = now;
   const stride = now.stride === 0 ? 1 : now.stride;

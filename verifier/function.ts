@@ -20,9 +20,8 @@ import { PASSED_WORDS, functionCallee, type ReferenceFlow } from './references.j
 const MAX_VISITS = 400;
 /** Most rounds without widening after the states have settled; what inner loops lost comes back one nesting level a round. */
 const MAX_DESCENTS = 12;
-/** Times that what is not proved at one block is dropped; the first times weaker facts take its place. */
-const MAX_WEAKENINGS = 40;
-const ADOPTIONS = 4;
+/** Times that what is not proved at one block is weakened. */
+const MAX_WEAKENINGS = 60;
 /** A function that is not proved is looked at once more, with what was learnt of its loops. */
 const MAX_ATTEMPTS = 2;
 /** Joins in a row that one threshold is followed over. */
@@ -215,8 +214,7 @@ class FunctionVerifier {
       const assumed = this.before[b]!;
       if (assumed !== null && implies(proved, assumed, b, walk, walk.minimum)) continue;
       if (++weakened[b]! > MAX_WEAKENINGS) return b;
-      const adopt = weakened[b]! <= ADOPTIONS;
-      this.runBlock(b, assumed === null ? proved : weaken(proved, assumed, b, walk, walk.minimum, adopt));
+      this.runBlock(b, assumed === null ? proved : weaken(proved, assumed, b, walk, walk.minimum, weakened[b]!));
     }
   }
 

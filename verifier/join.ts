@@ -9,6 +9,7 @@ import {
   isKnown,
   joinFacts,
   widen,
+  widenArc,
   type Fact,
   type Minimum,
   type Value,
@@ -43,6 +44,10 @@ export interface Arrival {
   readonly visits: number;
   readonly hardware: HardwareLoop | null;
 }
+
+/** Times that a state which is not proved takes over what is, and after which its arcs are no longer widened but dropped. */
+const ADOPTIONS = 4;
+const WIDENINGS = 28;
 
 export interface Loop {
   /** Locations that some block of it has changed so far, as flags. */
@@ -143,23 +148,27 @@ export function implies(proved: State, assumed: State, block: number, symbols: S
   return true;
 }
 
-/** As much of `assumed` as follows from `proved`: what does not is dropped, or taken from there if `adopt`. */
+/**
+ * As much of `assumed` as follows from `proved`. What does not is taken from there the first `times`, then arcs are widened, at
+ * last dropped.
+ */
 export function weaken(
   proved: State,
   assumed: State,
   block: number,
   symbols: Symbols,
   minimum: Minimum,
-  adopt: boolean,
+  times: number,
 ): State {
   const state = assumed.copy();
   state.checked = Math.max(proved.checked, assumed.checked);
   if (proved.shadowed !== assumed.shadowed) state.shadowed = -1;
   state.sizes = commonSizes([assumed, proved]);
-  const weaker = (known: Fact, fact: Fact): Fact => {
+  const weaker = (known: Fact, fact: Fact, symbol: number): Fact => {
     if (factImplies(known, fact, minimum)) return fact;
     const joined = joinFacts(known, fact, minimum);
-    return adopt || factImplies(known, joined, minimum) ? joined : { ...joined, arc: FULL };
+    if (times <= ADOPTIONS || sameArc(joined.arc, fact.arc)) return joined;
+    return { ...joined, arc: times > WIDENINGS ? FULL : widenArc(fact.arc, joined.arc, symbols.thresholds(symbol)) };
   };
   for (let l = 0; l < state.symbols.length; l++) {
     const symbol = state.symbols[l]!;
@@ -167,7 +176,7 @@ export function weaken(
     if (!renamed && symbol === proved.symbols[l] && state.offsets[l] === proved.offsets[l]) continue;
     const own = symbols.arrival(block, l);
     const known = proved.describe(proved.get(l));
-    const fact = symbol === own ? weaker(known, state.fact(own)) : known;
+    const fact = symbol === own ? weaker(known, state.fact(own), own) : known;
     state.set(l, { symbol: own, offset: 0 });
     if (isKnown(fact)) state.facts.set(own, fact);
     else state.facts.delete(own);
@@ -175,7 +184,7 @@ export function weaken(
   for (const [symbol, fact] of state.facts) {
     if (symbols.ownedByBlock(symbol, block)) continue;
     const known = { ...proved.fact(symbol), arc: proved.arcOf({ symbol, offset: 0 }) };
-    if (!factImplies(known, fact, minimum)) state.facts.set(symbol, weaker(known, fact));
+    if (!factImplies(known, fact, minimum)) state.facts.set(symbol, weaker(known, fact, symbol));
   }
   return state;
 }
@@ -306,6 +315,14 @@ class ParallelLocations {
   }
 }
 
+/** What two states say of one symbol; that includes how it was made. */
+function joinSymbol(a: Fact, b: Fact, minimum: Minimum): Fact {
+  const joined = joinFacts(a, b, minimum);
+  const { made, of, offset, detail } = b;
+  const isSame = a.made === made && a.of === of && a.offset === offset && a.detail === detail;
+  return isSame ? { ...joined, made, of, offset, detail } : joined;
+}
+
 /** Facts about symbols that the block does not rename. */
 function joinOtherFacts(state: State, arrival: Arrival, mode: JoinMode, symbols: Symbols, minimum: Minimum): void {
   const { block, incoming, isForward } = arrival;
@@ -319,26 +336,30 @@ function joinOtherFacts(state: State, arrival: Arrival, mode: JoinMode, symbols:
   for (let l = 0; l < state.symbols.length; l++) want(state.symbols[l]!);
   // A symbol that goes round a loop unchanged is as well known at the end of a round as at its beginning.
   const edges = mode === 'strict' || !isForward.includes(true) ? incoming : incoming.filter((_, i) => isForward[i]);
-  const held: (Set<number> | undefined)[] = [];
-  for (let i = 0; i < wanted.length; i++) {
-    const symbol = wanted[i]!;
+  const isStrict = mode === 'strict';
+  const held = new Map<State, Set<number>>();
+  /** An edge from older states that does not have a symbol yet says nothing about it. */
+  const has = (edge: State, symbol: number): boolean => {
+    if (edge.facts.has(symbol)) return true;
+    let symbols = held.get(edge);
+    if (symbols === undefined) held.set(edge, (symbols = new Set(edge.symbols)));
+    return symbols.has(symbol);
+  };
+  const factOn = (edges: readonly State[], symbol: number): Fact | null => {
     let fact: Fact | null = null;
     for (let e = 0; e < edges.length; e++) {
       const edge = edges[e]!;
-      // An edge from older states that does not have the symbol yet says nothing.
-      if (mode !== 'strict' && edges.length > 1 && !edge.facts.has(symbol))
-        if (!(held[e] ??= new Set(edge.symbols)).has(symbol)) continue;
+      if (!isStrict && edges.length > 1 && !has(edge, symbol)) continue;
       const other = edge.fact(symbol);
-      if (fact === null) fact = other;
-      if (fact === other) continue;
-      const sameMaking =
-        fact.made === other.made &&
-        fact.of === other.of &&
-        fact.offset === other.offset &&
-        fact.detail === other.detail;
-      fact = joinFacts(fact, other, minimum);
-      if (sameMaking) fact = { ...fact, made: other.made, of: other.of, offset: other.offset, detail: other.detail };
+      fact = fact === null || fact === other ? other : joinSymbol(fact, other, minimum);
     }
+    return fact;
+  };
+  for (let i = 0; i < wanted.length; i++) {
+    const symbol = wanted[i]!;
+    let fact = factOn(edges, symbol);
+    // What a loop does not change may be known where it is entered only.
+    for (let l = 0; fact === null && l < arrival.loops.length; l++) fact = factOn(arrival.loops[l]!.entering, symbol);
     if (fact === null) continue;
     if (fact.of !== CONSTANT && symbols.ownedByBlock(fact.of, block)) {
       const arcs = edges.map((edge) => edge.arcOf({ symbol, offset: 0 }));
