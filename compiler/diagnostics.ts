@@ -68,6 +68,8 @@ export const DIAGNOSTICS = {
   W814: 'malformed manifest section',
   W815: 'malformed package',
   W816: 'malformed report',
+  W901: 'placement',
+  W902: 'edge',
 } as const;
 
 export type DiagnosticCode = keyof typeof DIAGNOSTICS;

@@ -42,9 +42,7 @@ export function addHttpGateway(server: FastifyInstance, options: HttpGatewayOpti
   const { router, directory } = options;
   // Bodies of every type arrive as bytes: what they mean is in the contract.
   server.removeAllContentTypeParsers();
-  server.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: MAX_PAYLOAD_BYTES }, (_request, body, done) =>
-    done(null, body),
-  );
+  server.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
 
   server.get('/things', () =>
     router.things().map((thing) => ({ name: thing, href: `/things/${encodeURIComponent(thing)}` })),
@@ -65,6 +63,7 @@ export function addHttpGateway(server: FastifyInstance, options: HttpGatewayOpti
   server.route({
     method: Object.keys(METHODS),
     url: '/things/:thing/*',
+    bodyLimit: MAX_PAYLOAD_BYTES,
     handler: async (request, reply) => {
       try {
         return await forward(request, reply, options);

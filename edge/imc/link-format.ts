@@ -41,3 +41,10 @@ export function linkFormat(links: readonly Link[], uri: string): string {
     .map(({ path, attributes }) => `</${path}>${attributes}`)
     .join(',');
 }
+
+/** The links of a document in link format; quoted commas do not separate. What is not a link is left out. */
+export function parseLinks(text: string): Link[] {
+  return [...text.matchAll(/<\/?([^>]*)>((?:;[^,;"=]+(?:=(?:"[^"]*"|[^,;"]*))?)*)/g)].map(([, path, attributes]) => {
+    return { path: path!, attributes: attributes! };
+  });
+}
