@@ -13,6 +13,7 @@ void *memcpy(void *to, const void *from, size_t n);
 
 enum {
     EXCHANGES = 8,
+    HISTORY = 64,
     HEAD_BYTES = 44, /* header, token, and the longest options of a response */
     SMALL_BYTES = 64,
     CACHED_ROUTES = 4,
@@ -48,6 +49,8 @@ struct exchange {
 };
 
 static struct exchange exchanges[EXCHANGES];
+/** Message ID and a summary of the token of requests whose exchange may be gone already. */
+static uint32_t history[HISTORY];
 static uint8_t next_exchange;
 
 /** For responses that are not small: one at a time. */
@@ -160,6 +163,13 @@ static int same_token(const struct exchange *exchange, const struct ts_message *
     for (uint32_t i = 0; i < message->token_bytes; i++)
         if (exchange->token[i] != message->token[i]) return 0;
     return 1;
+}
+
+static uint32_t summary(const struct ts_message *message)
+{
+    uint32_t sum = message->token_bytes;
+    for (uint32_t i = 0; i < message->token_bytes; i++) sum = (sum << 3) + message->token[i];
+    return sum << 16 | message->mid;
 }
 
 static struct exchange *find(const struct ts_message *message)
@@ -479,9 +489,13 @@ static void handle_request(struct ts_message *message)
     struct exchange *exchange = find(message);
     ts_unlock(ps);
     if (exchange != 0 && repeated(exchange, message)) return;
+    uint32_t key = summary(message), *past = &history[message->mid & (HISTORY - 1)];
+    /* So old that nobody waits for an answer any more. */
+    if (exchange == 0 && *past == key && message->code != TS_GET) return;
     ps = ts_lock();
     exchange = take();
     if (exchange != 0) {
+        *past = key;
         exchange->mid = message->mid;
         exchange->type = message->type;
         exchange->code = message->code;
