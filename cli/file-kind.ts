@@ -18,3 +18,8 @@ export function isJson(bytes: Uint8Array): boolean {
   const first = bytes.find((byte) => byte !== 0x20 && byte !== 0x09 && byte !== 0x0a && byte !== 0x0d);
   return first === 0x7b;
 }
+
+/** A tagged COSE_Sign1: CBOR tag 18, an array of four. */
+export function isPackage(bytes: Uint8Array): boolean {
+  return bytes[0] === 0xd2 && bytes[1] === 0x84;
+}

@@ -1,17 +1,22 @@
-// `wasm-aot inspect`: what a Wasm module is made of, which features it uses, and whether it fits on the board.
+// `wasm-aot inspect`: what a Wasm module is made of, which features it uses, and whether it fits on the board; what a
+// package is for.
 import { inspectModule } from '../../compiler/driver.js';
 import { DiagnosticError, formatDiagnostic } from '../../compiler/diagnostics.js';
 import { buildImage } from '../../linker/build.js';
 import { formatBill } from '../../linker/bill.js';
 import type { Bill } from '../../linker/bill.js';
+import { readPublicKey } from '../../manifest/keys.js';
 import { ExitCode } from '../exit-codes.js';
+import { isPackage } from '../file-kind.js';
 import { displayName, print, printJson, Progress, readInput } from '../io.js';
 import { compileOptions, jsonOption, layoutOptions, toBuildOptions } from '../options.js';
 import type { CompileArgs, LayoutArgs } from '../options.js';
+import { formatPackageReport, reportPackage } from '../package-report.js';
 import type { Command } from './command.js';
 
 interface Args extends CompileArgs, LayoutArgs {
   readonly input: string;
+  readonly key: string | undefined;
   readonly json: boolean;
 }
 
@@ -20,21 +25,29 @@ type Fit = { readonly fits: true; readonly bill: Bill } | { readonly fits: false
 export const inspectCommand: Command<Args> = {
   name: 'inspect',
   positionals: '<input>',
-  describe: 'show what a .wasm imports, exports, uses and needs, and whether it fits',
+  describe: 'show what a .wasm imports, exports, uses and needs, and whether it fits; what a package is for',
   examples: [
     ['$0 inspect app.wasm', 'for people'],
     ['$0 inspect app.wasm --json', 'for programs'],
     ['$0 inspect app.wasm --board esp32-large', 'would it fit there?'],
+    ['$0 inspect filter.tsp --key key.pub.pem', 'what a package is for, and whether it is signed with that key'],
   ],
   options: (yargs) =>
-    jsonOption(layoutOptions(compileOptions(yargs))).positional('input', {
-      describe: 'Wasm file, - for standard input',
-      type: 'string',
-      demandOption: true,
-    }) as never,
+    jsonOption(layoutOptions(compileOptions(yargs)))
+      .positional('input', {
+        describe: 'Wasm file or package, - for standard input',
+        type: 'string',
+        demandOption: true,
+      })
+      .option('key', {
+        describe: 'PEM file with the public key that a package must be signed with',
+        type: 'string',
+        requiresArg: true,
+      }) as never,
   run: (args) => {
     const bytes = readInput(args.input);
     const file = displayName(args.input);
+    if (isPackage(bytes)) return inspectPackage(bytes, file, args);
     const report = inspectModule(bytes, { file });
     const progress = new Progress();
     progress.show(`compiling ${file}`);
@@ -62,6 +75,13 @@ export const inspectCommand: Command<Args> = {
 };
 
 /** Building is the only honest answer to "does it fit". */
+function inspectPackage(bytes: Uint8Array, file: string, { key, json }: Args): number {
+  const report = reportPackage(bytes, file, key === undefined ? null : readPublicKey(readInput(key), displayName(key)));
+  if (json) printJson(report);
+  else print(formatPackageReport(report));
+  return ExitCode.Ok;
+}
+
 function tryBuild(bytes: Uint8Array, file: string, args: Args): Fit {
   try {
     const name = args.name ?? (args.input === '-' ? 'stdin' : undefined);

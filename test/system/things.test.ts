@@ -243,6 +243,9 @@ describe('packages', () => {
     const { header } = readPackage(readFileSync(path('greeter.tsp')), 'greeter.tsp', publicKey);
     expect(header['version']).toBe((2 << 20) | (3 << 10) | 4);
     expect((await client.run('verify', 'p.elf')).stdout).toContain('verified');
+    const shown = await client.run('inspect', 'greeter.tsp', '--key', 'key.pub.pem');
+    expect(shown.stdout).toMatch(/^package of greeter 2\.3\.4, \d+ bytes\n(.*\n)+signed with this key\n$/);
+    expect((await client.run('inspect', 'greeter.tsp')).stdout).toContain('signature not checked');
     const info = await client.run(
       'package',
       'carrier.wasm',
@@ -255,6 +258,12 @@ describe('packages', () => {
       '--json',
     );
     expect(JSON.parse(info.stdout)).toMatchObject({ output: 'greeter.tsp', module: 'greeter', slot: 'spare' });
+  });
+  it('say whose they are not', async () => {
+    await client.run('keygen', 'other');
+    expect(await client.run('inspect', 'greeter.tsp', '--key', 'other.pub.pem')).toMatchObject({ code: 1 });
+    writeFileSync(path('cut.tsp'), readFileSync(path('greeter.tsp')).subarray(0, 60));
+    expect((await client.run('inspect', 'cut.tsp')).stderr).toContain('W815');
   });
   it.each([
     [['--slot', 'nowhere'], 'W812'],
