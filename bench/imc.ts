@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { ESP32 } from '../compiler/abi/boards.js';
 import { footprint } from './imc/footprint.js';
 import { measureInstall } from './imc/install.js';
+import { measureLatency } from './imc/latency.js';
 import { buildScene, measureCalls, measurePreemption } from './imc/measure.js';
 import { formatImc, imcRegressions, makeImcBaseline } from './imc/report.js';
 import type { ImcBaseline, ImcResult } from './imc/report.js';
@@ -24,7 +25,12 @@ export interface ImcArguments {
 
 async function measure(): Promise<ImcResult> {
   return {
-    figures: [...(await measureCalls()), ...(await measurePreemption()), ...(await measureInstall())],
+    figures: [
+      ...(await measureCalls()),
+      ...(await measurePreemption()),
+      ...(await measureLatency()),
+      ...(await measureInstall()),
+    ],
     footprint: footprint((await buildScene(EVERYTHING, PUBLIC_KEY)).linked),
     clockHz: ESP32.cpuHz,
   };

@@ -14,7 +14,7 @@ export interface ImcResult {
 
 /** Figure -> instructions and cycles; part of the firmware -> bytes. */
 export interface ImcBaseline {
-  readonly figures: Readonly<Record<string, { readonly instructions: number; readonly cycles: number }>>;
+  readonly figures: Readonly<Record<string, { readonly instructions: number; readonly cycles: number | null }>>;
   readonly bytes: Readonly<Record<string, number>>;
 }
 
@@ -40,7 +40,11 @@ function totals({ kernel, libraries, perModule }: Footprint): Record<string, num
 
 export function makeImcBaseline({ figures, footprint }: ImcResult): ImcBaseline {
   return {
-    figures: Object.fromEntries(figures.map(({ id, instructions, cycles }) => [id, { instructions, cycles }] as const)),
+    figures: Object.fromEntries(
+      figures
+        .filter(({ sampled }) => sampled !== true)
+        .map(({ id, instructions, cycles }) => [id, { instructions, cycles }] as const),
+    ),
     bytes: totals(footprint),
   };
 }
@@ -65,16 +69,15 @@ const number = (value: number): string => value.toLocaleString('en');
 export function formatImc({ figures, footprint, clockHz }: ImcResult): string {
   const microseconds = (cycles: number): string =>
     ((1e6 * cycles) / clockHz).toLocaleString('en', { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+  const times = (cycles: number | null): string =>
+    cycles === null ? ' | ' : `${number(cycles)} | ${microseconds(cycles)}`;
   const row = ({ part, code, rodata, ram }: PartFootprint): string =>
     `| ${part} | ${number(code)} | ${number(rodata)} | ${number(ram)} |`;
   const { code, rodata, ram } = sum(footprint.kernel);
   return [
     `| what | instructions | cycles | us at ${clockHz / 1e6} MHz |`,
     '|---|---:|---:|---:|',
-    ...figures.map(
-      ({ title, instructions, cycles }) =>
-        `| ${title} | ${number(instructions)} | ${number(cycles)} | ${microseconds(cycles)} |`,
-    ),
+    ...figures.map(({ title, instructions, cycles }) => `| ${title} | ${number(instructions)} | ${times(cycles)} |`),
     '',
     '| part of the firmware, everything linked | code | constants | RAM |',
     '|---|---:|---:|---:|',
