@@ -143,6 +143,11 @@ export class DeviceLink {
     return this;
   }
 
+  /** After what the device has printed was thrown away. */
+  restart(): void {
+    this.read = 0;
+  }
+
   /** The first message that has come for which `wanted` holds, taken out of the inbox. */
   take(wanted: (packet: ParsedPacket) => boolean): ParsedPacket | undefined {
     const at = this.inbox.findIndex(wanted);
