@@ -289,10 +289,11 @@ class FunctionVerifier {
 
   private loop(header: number): Loop {
     const entering: State[] = [];
-    for (const block of this.graph.entries[header]!)
+    const entries = this.graph.entries[header]!;
+    for (const block of entries)
       for (const [edge, state] of this.incoming[block]!)
         if (!isInLoop(this.graph, sourceOf(edge), header)) entering.push(state);
-    return { changed: this.changed[header]!, entering };
+    return { changed: this.changed[header]!, entering, isEnteredOnce: entries.length === 1 };
   }
 
   private isForward(edge: number, block: number): boolean {

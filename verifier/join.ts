@@ -54,6 +54,8 @@ export interface Loop {
   readonly changed: Uint8Array;
   /** States on all edges that lead into it from outside. */
   readonly entering: readonly State[];
+  /** All of those lead to the same block. */
+  readonly isEnteredOnce: boolean;
 }
 
 /** The state on arrival at a block from the states on its incoming edges. */
@@ -334,8 +336,10 @@ function joinOtherFacts(state: State, arrival: Arrival, mode: JoinMode, symbols:
     wanted.push(symbol);
   };
   for (let l = 0; l < state.symbols.length; l++) want(state.symbols[l]!);
-  // A symbol that goes round a loop unchanged is as well known at the end of a round as at its beginning.
-  const edges = mode === 'strict' || !isForward.includes(true) ? incoming : incoming.filter((_, i) => isForward[i]);
+  // A symbol that goes round a loop unchanged is as well known at the end of a round as at its beginning, if that is one place.
+  const isPlain =
+    mode !== 'strict' && isForward.includes(true) && arrival.loops.every(({ isEnteredOnce }) => isEnteredOnce);
+  const edges = isPlain ? incoming.filter((_, i) => isForward[i]) : incoming;
   const isStrict = mode === 'strict';
   const held = new Map<State, Set<number>>();
   /** An edge from older states that does not have a symbol yet says nothing about it. */
