@@ -33,7 +33,7 @@ static struct call {
     uint8_t acknowledged;
     uint8_t retries;
     uint8_t generation;
-    uint8_t head[HEAD_BYTES];
+    uint8_t head[HEAD_BYTES] __attribute__((aligned(4)));
 } calls[CALLS];
 
 int ts_client_take(struct ts_rx *frame)

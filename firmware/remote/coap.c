@@ -68,15 +68,16 @@ int ts_message_read(struct ts_message *message, uint8_t *bytes, uint32_t n)
 {
     uint32_t token_bytes = bytes[0] & 15;
     if (bytes[0] >> 6 != 1 || token_bytes > TS_TOKEN_BYTES || n < 4 + token_bytes) return 0;
-    *message = (struct ts_message){.type = bytes[0] >> 4 & 3,
-                                   .code = bytes[1],
-                                   .mid = (uint16_t)(bytes[2] << 8 | bytes[3]),
-                                   .token = bytes + 4,
-                                   .token_bytes = (uint8_t)token_bytes,
-                                   .observe = TS_NO_BLOCK,
-                                   .block1 = TS_NO_BLOCK,
-                                   .block2 = TS_NO_BLOCK,
-                                   .accept = TS_NO_BLOCK};
+    message->type = bytes[0] >> 4 & 3;
+    message->code = bytes[1];
+    message->refused = 0;
+    message->mid = (uint16_t)(bytes[2] << 8 | bytes[3]);
+    message->token = bytes + 4;
+    message->token_bytes = (uint8_t)token_bytes;
+    message->caller = 0;
+    message->caller_bytes = 0;
+    message->uri_bytes = message->path_bytes = 0;
+    message->observe = message->block1 = message->block2 = message->accept = TS_NO_BLOCK;
     if (message->code == 0) return n == 4;
     int request = message->code >> 5 == 0;
     const uint8_t *at = bytes + 4 + token_bytes, *end = bytes + n;

@@ -44,7 +44,7 @@ struct exchange {
     uint8_t worker;    /* RUNNING: where */
     uint8_t token_bytes;
     uint8_t token[TS_TOKEN_BYTES];
-    uint8_t head[HEAD_BYTES];
+    uint8_t head[HEAD_BYTES] __attribute__((aligned(4)));
     uint8_t small[SMALL_BYTES] __attribute__((aligned(4)));
 };
 
@@ -485,15 +485,15 @@ static int observe(const struct ts_message *message)
 
 static void handle_request(struct ts_message *message)
 {
-    uint32_t ps = ts_lock();
-    struct exchange *exchange = find(message);
-    ts_unlock(ps);
-    if (exchange != 0 && repeated(exchange, message)) return;
     uint32_t key = summary(message), *past = &history[message->mid & (HISTORY - 1)];
-    /* So old that nobody waits for an answer any more. */
-    if (exchange == 0 && *past == key && message->code != TS_GET) return;
-    ps = ts_lock();
-    exchange = take();
+    if (*past == key) {
+        struct exchange *earlier = find(message);
+        if (earlier != 0 && repeated(earlier, message)) return;
+        /* So old that nobody waits for an answer any more. */
+        if (earlier == 0 && message->code != TS_GET) return;
+    }
+    uint32_t ps = ts_lock();
+    struct exchange *exchange = take();
     if (exchange != 0) {
         *past = key;
         exchange->mid = message->mid;
