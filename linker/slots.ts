@@ -1,5 +1,5 @@
 // Where the slots of a board are (D8): the last pages of the flash windows and of the flash, the end of the RAM. They do
-// not move when the base image grows, so that installed modules outlive an update of it. Knows no contents.
+// not move when the base image grows. Knows no contents.
 import { FLASH_PAGE_BYTES } from '../compiler/abi/boards.js';
 import type { BoardDescription } from '../compiler/abi/boards.js';
 import { alignUp } from './regions.js';
@@ -54,4 +54,12 @@ export function slotsBottom(
   if (last === undefined)
     return { code: board.irom.end, rodata: board.drom.end, flash: board.flashBytes, ram: board.dram.end };
   return { code: last.codeBase, rodata: last.rodataBase, flash: last.flashA, ram: last.ramBase };
+}
+
+/** What the slots take more of than the board has, or null. */
+export function slotsExceed(board: BoardDescription, slots: readonly SlotPlace[]): string | null {
+  const { code, rodata, flash, ram } = slotsBottom(board, slots);
+  if (flash < FLASH_PAGE_BYTES) return 'flash';
+  if (code < board.irom.base || rodata < board.drom.base) return 'windows on the flash';
+  return ram < board.dramLoadable.base ? 'RAM' : null;
 }

@@ -328,6 +328,15 @@ describe('faults of modules', () => {
     expect(await with_(deep, { provides, stack: 1024 })).toEqual(['W808 /modules/0/stack']);
     expect(await with_(deep, { provides, stack: 8192 })).toEqual([]);
   });
+  it('slots beyond the board', () => {
+    const many = (count: number, pages: number, ram: number): object => {
+      const slots = Array.from({ length: count }, (_, i) => ({ name: `s${i}`, pages, ram }));
+      return { ...THINGS, slots };
+    };
+    expect(codes(many(8, 16, 4096), { reader: 'silent' })).toEqual(['W812 /slots']);
+    expect(codes(many(2, 1, 262144), { reader: 'silent' })).toEqual(['W812 /slots']);
+    expect(codes(many(3, 10, 4096), { reader: 'silent' })).toEqual([]);
+  });
   it('more RAM than there is', async () => {
     const big = '(module (memory 4))';
     expect(await with_(`${big}`, {})).toEqual([]);

@@ -16,7 +16,7 @@ import { writeFlashImage } from '../linker/image/flash.js';
 import { link } from '../linker/link.js';
 import type { InputObject } from '../linker/object.js';
 import { loadRuntimeObjects, requireCryptography } from '../linker/runtime-objects.js';
-import { planSlots } from '../linker/slots.js';
+import { planSlots, slotsExceed } from '../linker/slots.js';
 import type { SlotPlace } from '../linker/slots.js';
 import { stringsObject } from '../linker/strings-object.js';
 import { checkMemories, checkModule, checkStacks } from './check-modules.js';
@@ -81,6 +81,9 @@ export function buildThings(
   findings.raise();
   options.onProgress?.('linking');
   const slots = planSlots(board, app.slots);
+  const exceeded = slotsExceed(board, slots);
+  if (exceeded !== null) findings.error('W812', '/slots', `they take more ${exceeded} than board ${board.name} has`);
+  findings.raise();
   const writer = new DescriptorWriter(app.name, board);
   writer.bootTable(described, slots, options.publicKey ?? null);
   const strings = {
