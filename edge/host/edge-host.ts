@@ -3,6 +3,7 @@
 import { CALL_DEPTH, Method, RESULT_CODE_SHIFT, ResponseCode } from '../../compiler/abi/os-layout.js';
 import { InternalError } from '../../compiler/diagnostics.js';
 import type { MethodName } from '../../manifest/file.js';
+import { payloadBounds } from '../../manifest/model.js';
 import { isExact, numberRequirements } from '../../manifest/requirements.js';
 import { checkPayload } from '../imc/payload.js';
 import { TokenBucket } from '../imc/rate.js';
@@ -246,6 +247,9 @@ export class EdgeHost {
     if (rate !== null && !rate.take()) return answer(ResponseCode.TooManyRequests);
     const refused = checkPayload(request.payload, contract.request);
     if (refused !== null) return answer(refused);
+    // A handler that writes its record into too small a buffer would trap for its caller's fault.
+    if (contract.response !== null && request.capacity < payloadBounds(contract.response).min)
+      return answer(ResponseCode.RequestEntityTooLarge);
     const chain = origin?.chain ?? this.nextChain++;
     if (this.wouldCircle(chain, module)) return answer(ResponseCode.ServiceUnavailable);
     const { uri, caller, payload, capacity } = request;
