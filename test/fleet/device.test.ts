@@ -71,7 +71,7 @@ beforeAll(async () => {
         get('trap', 4),
         { method: 'POST', path: '/log', handler: 'log', contract: { request: bytes(256), deadline: '50ms' } },
         get('far', 32),
-        get('put_far', 4),
+        get('put_far', 200),
       ],
       requires: [
         { path: '//other/far/*', methods: ['GET'], timeout: '300ms' },
@@ -355,6 +355,15 @@ describe('a module’s request to the edge', () => {
       link.inbox.length = 0;
     }
     expect(link.request({ uri: '/value' }).code).toBe('2.05');
+  });
+  it('keeps what it needs: others are told to come again', () => {
+    const request = ask('/put_far');
+    const refused = link.request({ method: 'PUT', uri: '/echo', payload: Buffer.alloc(100) });
+    expect(refused.code).toBe('5.03');
+    expect(optionOf(refused, 'Max-Age')?.[0]).toBe(1);
+    link.send(answerTo(request, '2.04'));
+    link.run(5);
+    expect(link.request({ method: 'PUT', uri: '/echo', payload: Buffer.alloc(100) }).code).toBe('2.05');
   });
   it('ends when its module is stopped', () => {
     ask('/put_far');
