@@ -60,3 +60,43 @@ export const CHECKED_PROGRAM = `(module
   (func (export "divide") (param i32 i32) (result i32) (i32.div_s (local.get 0) (local.get 1)))
   (func (export "many") (param i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
     (i32.add (call $switch (local.get 6) (local.get 7)) (call $fib (local.get 0)))))`;
+
+/** Forms of code whose proof was missing once: small programs that have them at -O2. */
+export const PROVED_FORMS: readonly (readonly [what: string, text: string])[] = [
+  [
+    'an index shifted for the check and again for the address',
+    `(module (memory 1) (func (export "f") (param i32 i32)
+      (i32.store (i32.shl (local.get 0) (i32.const 2))
+        (i32.add (i32.load (i32.shl (local.get 0) (i32.const 2))) (local.get 1)))))`,
+  ],
+  [
+    'a remainder by quotient and product',
+    `(module (memory 1) (func (export "f") (param $x i32) (result i32)
+      (i32.load8_u offset=4096 (i32.add (local.get $x) (i32.mul (i32.div_u (local.get $x) (i32.const 88)) (i32.const -88))))))`,
+  ],
+  [
+    'a counted loop that is entered at several places once its end is copied',
+    `(module (memory 1) (func (export "f") (param $state i32) (result i32) (local $i i32)
+      (local.set $i (i32.const -2048))
+      (loop $next
+        (if (i32.eq (local.get $state) (i32.const 5))
+          (then (local.set $state (i32.load8_u offset=8 (local.get $state))))
+          (else (if (i32.lt_u (local.get $state) (i32.const 3))
+            (then (local.set $state (i32.load8_u offset=16 (local.get $state))))
+            (else (local.set $state (i32.add (local.get $state) (i32.const 1)))))))
+        (local.set $state (i32.xor (local.get $state) (i32.load8_u offset=4096 (i32.add (local.get $i) (i32.const 2048)))))
+        (br_if $next (local.tee $i (i32.add (local.get $i) (i32.const 1)))))
+      (local.get $state)))`,
+  ],
+  [
+    'a pointer and its index on the stack around calls in a loop',
+    `(module (memory 1) (func $other (param i32) (result i32) (if (result i32) (local.get 0)
+        (then (call $other (i32.sub (local.get 0) (i32.const 1)))) (else (i32.const 7))))
+      (func (export "f") (param $p i32) (param $n i32) (result i32)
+      (loop $l
+        (i32.store offset=8 (local.get $p) (call $other (i32.load offset=8 (local.get $p))))
+        (i32.store offset=12 (local.get $p) (call $other (i32.load offset=4 (local.get $p))))
+        (br_if $l (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
+      (local.get $p)))`,
+  ],
+];

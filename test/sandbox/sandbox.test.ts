@@ -9,7 +9,7 @@ import { runFlips } from './flips.js';
 import { HOSTILE } from './hostile.js';
 import { newCounts, runBoundaries, runHostile } from './hostile-run.js';
 import { buildProgram, runMutations } from './mutate-run.js';
-import { CHECKED_PROGRAM } from './programs.js';
+import { CHECKED_PROGRAM, PROVED_FORMS } from './programs.js';
 import { newCodeCounts } from './spec-code.js';
 
 const wasm = wasmOf(CHECKED_PROGRAM);
@@ -25,6 +25,16 @@ describe('verifier', () => {
         expect(verdict.functions.length).toBeGreaterThan(15);
       });
     }
+  }
+
+  for (const [what, text] of PROVED_FORMS) {
+    it(`proves ${what}`, () => {
+      const { functions } = verifyElf(buildProgram(wasmOf(text), { level: '2' }).elf, 'app.elf', {
+        checkReturns: false,
+      });
+      expect(functions.filter(({ violations }) => violations.length > 0)).toEqual([]);
+      expect(functions.length).toBeGreaterThan(0);
+    });
   }
 
   it('proves the code of modules that npm packages ship', () => {
