@@ -307,9 +307,41 @@ void ts_tx_prepare(struct ts_tx *message)
     message->fcs = (uint16_t)~fcs;
 }
 
+/** A part with its escapes, straight into the transmitter. */
+static void put_part(const uint8_t *at, uint32_t n)
+{
+    const uint8_t *end = at + n;
+    while (at != end) {
+        at = ts_fifo_send(at, end, UART0_FIFO_AHB, END, ESC);
+        uint32_t last = at[-1];
+        if (last == END || last == ESC) {
+            fifo_put(UART0_FIFO_AHB, ESC);
+            fifo_put(UART0_FIFO_AHB, last == END ? ESC_END : ESC_ESC);
+        }
+    }
+}
+
+/** Sends a short message at once if the transmitter has nothing else to do. */
+static int send_short(const struct ts_tx *message)
+{
+    enum { LONGEST = 56 }; /* with escapes and the frame around it no more than the FIFO takes */
+    if (tx.stage != NONE || text.count != 0 || message->bytes[0] + message->bytes[1] > LONGEST) return 0;
+    if ((register_read(UART0_STATUS) & 0xff0000) != 0) return 0;
+    fifo_put(UART0_FIFO_AHB, END);
+    fifo_put(UART0_FIFO_AHB, COAP);
+    put_part(message->part[0], message->bytes[0]);
+    put_part(message->part[1], message->bytes[1]);
+    const uint8_t check[2] = {(uint8_t)message->fcs, (uint8_t)(message->fcs >> 8)};
+    put_part(check, 2);
+    fifo_put(UART0_FIFO_AHB, END);
+    tx.text_turn = 1;
+    tx.after_frame = 1;
+    return 1;
+}
+
 int ts_tx_send(struct ts_tx *message)
 {
-    if (message->queued) return 1;
+    if (message->queued || send_short(message)) return 1;
     if (tx.count == TX_QUEUE) return 0;
     tx.queue[(tx.first + tx.count++) & (TX_QUEUE - 1)] = message;
     message->queued = 1;

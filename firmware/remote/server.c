@@ -19,7 +19,7 @@ enum {
     CACHED_ROUTES = 4,
     CACHED_PATH = 28,
     NO_FORMAT = 0xffff,
-    ACK_AFTER = 200000,    /* microseconds: then the response comes separately */
+    ACK_AFTER = 100000,    /* microseconds: a request without an answer for one to two of them is acknowledged */
     FIRST_TIMEOUT = 500000, /* of confirmable messages: the line is short */
     MOST_RETRIES = 4,
     AGAIN = 50000,
@@ -41,6 +41,7 @@ struct exchange {
     uint8_t separate;  /* the request has been acknowledged */
     uint8_t retries;
     uint8_t observer;  /* whose notification it is */
+    uint8_t seen;      /* RUNNING: the tick has seen it before */
     uint8_t worker;    /* RUNNING: where */
     uint8_t token_bytes;
     uint8_t token[TS_TOKEN_BYTES];
@@ -95,6 +96,7 @@ static struct worker {
 } workers[TS_WORKERS];
 
 static uint16_t last_mid;
+static uint8_t ticking; /* an alarm is set that looks for requests without an answer yet */
 static struct ts_block block;
 
 static uint8_t stacks[TS_WORKERS][1280] __attribute__((aligned(16)));
@@ -501,8 +503,12 @@ static void handle_request(struct ts_message *message)
         exchange->code = message->code;
         exchange->token_bytes = message->token_bytes;
         for (uint32_t i = 0; i < message->token_bytes; i++) exchange->token[i] = message->token[i];
-        exchange->due = now_low() + ACK_AFTER;
-        ts_remote_later(ACK_AFTER);
+        exchange->seen = 0;
+        if (!ticking) {
+            /* One alarm for all that come until then. */
+            ticking = 1;
+            ts_remote_later(ACK_AFTER);
+        }
     }
     ts_unlock(ps);
     if (exchange == 0) {
@@ -645,17 +651,24 @@ static void work(void)
 uint64_t ts_remote_tick(uint64_t now)
 {
     uint64_t next = ts_client_tick(now);
+    ticking = 0;
     for (uint32_t i = 0; i < EXCHANGES; i++) {
         struct exchange *exchange = &exchanges[i];
         int unacknowledged = exchange->state == RUNNING && !exchange->separate && exchange->type == COAP_CON &&
                              exchange->observer == NO_OBSERVER;
         if (!unacknowledged && exchange->state != UNCONFIRMED) continue;
-        int32_t left = (int32_t)(exchange->due - (uint32_t)now);
-        if (left <= 0 && unacknowledged) {
-            exchange->separate = 1;
-            ts_send_empty(COAP_ACK, exchange->mid);
+        if (unacknowledged) {
+            if (exchange->seen) {
+                exchange->separate = 1;
+                ts_send_empty(COAP_ACK, exchange->mid);
+                continue;
+            }
+            exchange->seen = 1;
+            ticking = 1;
+            if (now + ACK_AFTER < next) next = now + ACK_AFTER;
             continue;
         }
+        int32_t left = (int32_t)(exchange->due - (uint32_t)now);
         if (left <= 0 && exchange->retries++ == MOST_RETRIES) {
             exchange->state = exchange->observer == NO_OBSERVER ? ANSWERED : FREE;
             if (exchange->observer != NO_OBSERVER) drop_observer(exchange->observer);
