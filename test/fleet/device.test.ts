@@ -373,6 +373,28 @@ describe('a module’s request to the edge', () => {
   });
 });
 
+describe('a line of 115200 baud', () => {
+  it('takes the time that its bytes take, and text waits for nobody', () => {
+    device = new OsDevice(built, { uartTiming: 'wire' }).settle();
+    link = new DeviceLink(device);
+    const payload = Buffer.from(Array.from({ length: 1000 }, (_, i) => (i * 7) & 255));
+    const begin = device.machine.cycles;
+    const answer = link.request({ method: 'PUT', uri: '/echo', payload }, 400);
+    expect(answer.payload.equals(payload)).toBe(true);
+    const milliseconds = (device.machine.cycles - begin) / 40_000;
+    expect(milliseconds).toBeGreaterThan(2020 * 0.0868);
+    expect(milliseconds).toBeLessThan(2020 * 0.0868 + 5);
+    for (let i = 0; i < 3; i++) link.send(link.encode({ method: 'POST', uri: '/log', payload: 'x'.repeat(200) }));
+    link.send(link.encode({ method: 'POST', uri: '/count', mid: 99 }));
+    // The handlers do not wait for the line: 512 bytes of text are kept.
+    link.run(100);
+    expect(link.take(({ messageId }) => messageId === 99)?.payload.readUInt32LE()).toBe(1);
+    link.run(100);
+    expect(link.text).toBe(`[sensor] ${'x'.repeat(200)}\n`.repeat(3));
+    expect(link.broken).toBe(0);
+  });
+});
+
 describe('a bad line', () => {
   it('loses, repeats, changes and mixes frames; every call is run once and answered', () => {
     let seed = 12345;

@@ -11,7 +11,7 @@ import { buildThings } from '../../manifest/build.js';
 import { METHOD_NUMBERS } from '../../manifest/descriptors.js';
 import type { MethodName, ModuleEntry, ThingsFile } from '../../manifest/file.js';
 import { loadManifest } from '../../manifest/load.js';
-import { Machine } from '../../simulator/machine.js';
+import { Machine, type MachineOptions } from '../../simulator/machine.js';
 import { kernelState, type GrantView, type ModuleView } from './kernel-state.js';
 import { wat } from '../support/wat.js';
 
@@ -87,8 +87,12 @@ export class OsDevice {
   readonly machine: Machine;
   console = '';
 
-  constructor(readonly built: BuiltDevice) {
+  constructor(
+    readonly built: BuiltDevice,
+    options: Partial<MachineOptions> = {},
+  ) {
     this.machine = new Machine({
+      ...options,
       board: ESP32,
       onConsole: (bytes) => {
         this.console += Buffer.from(bytes).toString('latin1');
