@@ -2,7 +2,7 @@
 // C of the smaller ones. Takes paths; gives a table. Measures CPU time of all threads, which a busy machine disturbs less than
 // wall time; numbers depend on the machine all the same.
 import { existsSync, readFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { compileModule } from '../backend-xtensa/compile-module.js';
 import { frontend } from '../compiler/driver.js';
 import { BENCH_FOLDER, ROOT, make, toolVersion } from './rivals/tools.js';
@@ -92,7 +92,10 @@ function gccMs(path: string): number {
 
 /** Of the given files, or of the modules from npm packages. As a Markdown table. */
 export function compileSpeedTable(files: readonly string[], onProgress: (text: string) => void): string {
-  const paths = files.length > 0 ? files : MODULES.map((name) => join(ROOT, 'node_modules', name)).filter(existsSync);
+  const paths =
+    files.length > 0
+      ? files.map((file) => resolve(file))
+      : MODULES.map((name) => join(ROOT, 'node_modules', name)).filter(existsSync);
   // The engine's warm-up is not what the table is about.
   for (let i = 0; i < WARM_UP; i++) compileModule(frontend(readFileSync(paths.at(-1)!), { file: 'warm-up' }));
   const rows = paths.map((path) => {
