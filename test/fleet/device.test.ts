@@ -373,6 +373,50 @@ describe('a module’s request to the edge', () => {
   });
 });
 
+describe('a chain that has preempted another', () => {
+  it('sleeps in place, beyond its own deadline, and both go on', async () => {
+    const two = await buildDevice([
+      {
+        name: 'low',
+        wat: `${IMPORTS} (memory (export "memory") 1)
+          ${handler('spin', `(loop $l (br_if $l (i32.lt_u (local.tee $n (i32.add (local.get $n) (i32.const 1))) (i32.const 1000000)))) (i32.const ${word(2.05)})`)}`,
+        provides: [
+          { method: 'GET', path: '/spin', handler: 'spin', contract: { response: bytes(4), deadline: '900ms' } },
+        ],
+      },
+      {
+        name: 'high',
+        priority: 2,
+        eventDeadline: '2ms',
+        wat: `${IMPORTS} (memory (export "memory") 1) (data (i32.const 0) "answered") (data (i32.const 16) "too late")
+          (func (export "on_start") (drop (call $timer (i32.const 0) (i32.const 40) (i32.const 0))))
+          (func (export "on_timer") (param i32)
+            (call $log (select (i32.const 0) (i32.const 16)
+              (i32.eq (call $call (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0)) (i32.const ${word(2.04)}))) (i32.const 8)))`,
+        requires: [{ path: '/sink', methods: ['PUT'], external: true, timeout: '300ms' }],
+      },
+    ]);
+    for (const answered of [true, false]) {
+      device = new OsDevice(two).settle();
+      link = new DeviceLink(device);
+      link.request({ uri: '/nothing' });
+      link.send(link.encode({ uri: '/spin', token: Buffer.from('spin') }));
+      link.run(60);
+      const request = link.take(isRequest)!;
+      expect(link.text).toBe('');
+      link.run(20);
+      if (answered)
+        link.send(generate({ ack: true, messageId: request.messageId, token: request.token, code: '2.04' }));
+      link.run(answered ? 2 : 300);
+      expect(link.text).toBe(answered ? '[high] answered\n' : '[high] too late\n');
+      for (let time = 0; time < 300 && !link.inbox.some(({ token }) => token.toString() === 'spin'); time++)
+        link.run(1);
+      expect(link.take(({ token, code }) => token.toString() === 'spin' && code === '2.05')).toBeDefined();
+      expect(device.module('high').faults + device.module('low').faults).toBe(0);
+    }
+  });
+});
+
 describe('a line of 115200 baud', () => {
   it('takes the time that its bytes take, and text waits for nobody', () => {
     device = new OsDevice(built, { uartTiming: 'wire' }).settle();

@@ -7,7 +7,7 @@ import { measureRemote } from './measure-remote.js';
 it('a remote request costs no more than it did', { timeout: 60_000 }, async () => {
   await prepareRuntime();
   for (const { payload, wireBytes, instructions } of await measureRemote([0, 16, 256, 1024])) {
-    expect(instructions).toBeLessThan(2400 + 12 * wireBytes);
+    expect(instructions).toBeLessThan(2250 + 12 * wireBytes);
     if (payload >= 256) expect(instructions).toBeLessThan(1500 + 12 * wireBytes);
   }
 });
