@@ -94,6 +94,7 @@ uint32_t ts_dispatch(uint32_t number, const struct ts_request *request)
         uint32_t code = ts_check_payload(contract->request, (const uint8_t *)request->payload, bytes);
         if (code != 0) return ts_result(code, 0);
     }
+    if (request->capacity < ts_least_capacity(contract)) return ts_result(TS_REQUEST_ENTITY_TOO_LARGE, 0);
     const struct ts_type *response_type = contract->response;
     uint32_t handler = ts_type_has_contents(response_type) ? (uint32_t)checked_handler : service->handler;
 

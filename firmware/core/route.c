@@ -1,6 +1,7 @@
 /* Which service a path means: patterns, rights by `requires`, the table of routes, link-format list of all services (RFC
  * 6690). Takes paths without leading slash; runs unmasked in the invocation of whoever asks, and looks at one service of
  * another module at a time, because modules may go at any instruction. Knows no payload. */
+#include "contract.h"
 #include "grant.h"
 #include "imc.h"
 #include "remote.h"
@@ -107,8 +108,9 @@ static uint32_t route_to(const struct ts_service *service, uint32_t provider)
     route->who_read = ts_grant_who(provider, 0, TS_GRANT_RIGHT_READ, TS_GRANT_CALL);
     route->who_both = ts_grant_who(provider, 0, TS_GRANT_RIGHT_READ | TS_GRANT_RIGHT_WRITE, TS_GRANT_CALL);
     const struct ts_contract *contract = service->contract;
-    route->slow = ts_modules[provider].info->wasm == 0 || contract->rate_per_second != 0 || !is_plain(contract->request) ||
-                  !is_plain(contract->response);
+    int plain = ts_modules[provider].info->wasm != 0 && contract->rate_per_second == 0 && is_plain(contract->request) &&
+                is_plain(contract->response);
+    route->least_capacity = plain ? ts_least_capacity(contract) : TS_NO_CAPACITY_SUFFICES;
     route->callers = allowed(service->contract);
     route->rate_low = 0;
     route->rate_high = 0;

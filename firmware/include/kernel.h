@@ -47,8 +47,8 @@
 #define TS_ROUTE_WHO_READ 8
 #define TS_ROUTE_WHO_BOTH 12
 #define TS_ROUTE_CALLERS 16
-#define TS_ROUTE_SLOW 19
-#define TS_ROUTE_SIZE 28
+#define TS_ROUTE_LEAST_CAPACITY 20
+#define TS_ROUTE_SIZE 32
 /* CPU interrupts of level 1. */
 #define INTERRUPT_SOFTWARE 7
 #define INTERRUPT_ALARM 9
@@ -172,16 +172,20 @@ struct ts_route {
     uint32_t who_read, who_both; /* ts_grant_who of the callee, with the rights for payload and for response buffer */
     uint16_t callers; /* bit per module index that the contract allows */
     uint8_t provider;
-    uint8_t slow; /* has a rate, a native provider, or contents that call.S does not check: for ts_dispatch alone */
+    uint8_t reserved;
+    /* Response buffer that call.S takes: the least that an answer needs. TS_NO_CAPACITY_SUFFICES where the service has a rate, a
+     * native provider, or contents that call.S does not check: for ts_dispatch alone. */
+    uint32_t least_capacity;
     uint32_t rate_low, rate_high; /* 1/256 microseconds since the start: when its bucket is full again */
 };
 enum { TS_MAX_ROUTES = 40 };
+#define TS_NO_CAPACITY_SUFFICES 0xffffffffu
 _Static_assert(offsetof(struct ts_route, service) == TS_ROUTE_SERVICE, "service");
 _Static_assert(offsetof(struct ts_route, callee) == TS_ROUTE_CALLEE, "callee");
 _Static_assert(offsetof(struct ts_route, who_read) == TS_ROUTE_WHO_READ, "who_read");
 _Static_assert(offsetof(struct ts_route, who_both) == TS_ROUTE_WHO_BOTH, "who_both");
 _Static_assert(offsetof(struct ts_route, callers) == TS_ROUTE_CALLERS, "callers");
-_Static_assert(offsetof(struct ts_route, slow) == TS_ROUTE_SLOW, "slow");
+_Static_assert(offsetof(struct ts_route, least_capacity) == TS_ROUTE_LEAST_CAPACITY, "least_capacity");
 _Static_assert(sizeof(struct ts_route) == TS_ROUTE_SIZE, "ts_route");
 
 struct ts_subscription {

@@ -145,12 +145,37 @@ const proxy: ModuleText = {
     )}`,
 };
 
+/** GET /tight/{n}: asks for /plain with room for n bytes, by number and by URI; both result words come back. */
+const tight: ModuleText = {
+  name: 'tight',
+  memory: { max: 4096 },
+  provides: [
+    {
+      method: 'PUT',
+      path: '/tight',
+      handler: 'ask',
+      contract: { request: { type: 'bytes', max: 1 }, response: { type: 'bytes', max: 8 }, deadline: '8ms' },
+    },
+  ],
+  requires: [{ path: '/plain', methods: ['GET'] }],
+  wat: `${IMPORTS} (memory (export "memory") 1) (data (i32.const 0) "/plain")
+    ${handler(
+      'ask',
+      `(local.set $room (i32.load8_u (local.get $p)))
+       (i32.store (local.get $r) (call $call (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 1024) (local.get $room)))
+       (i32.store offset=4 (local.get $r) (call $request (i32.const 1) (i32.const 0) (i32.const 6)
+         (i32.const 0) (i32.const 0) (i32.const 1024) (local.get $room)))
+       (i32.const ${word(2.05, 8)})`,
+      '(local $room i32)',
+    )}`,
+};
+
 describe('contracts', () => {
   let device: OsDevice;
   const put = (path: string, payload: Uint8Array | string): number => device.request('PUT', path, payload).code;
   beforeAll(async () => {
     await prepareRuntime();
-    device = await bootDevice([store, proxy, asker('friend'), asker('stranger')]);
+    device = await bootDevice([store, proxy, tight, asker('friend'), asker('stranger')]);
   }, 120_000);
 
   it('accepts a record with every field in range', () => {
@@ -233,6 +258,18 @@ describe('contracts', () => {
       }
     });
   });
+  it('refuses a buffer that the answer cannot fit, before the handler could trap on it', () => {
+    const results = (room: number): number[] => {
+      const { payload } = device.request('PUT', '/tight', Uint8Array.of(room));
+      return [payload.readUInt32LE(0), payload.readUInt32LE(4)];
+    };
+    expect(put('/plain', encode(good).subarray(0, PLAIN_BYTES))).toBe(2.04);
+    const { faults } = device.module('store');
+    expect(results(PLAIN_BYTES)).toEqual([word(2.05, PLAIN_BYTES), word(2.05, PLAIN_BYTES)]);
+    for (const room of [PLAIN_BYTES - 1, 1, 0]) expect(results(room)).toEqual([word(4.13), word(4.13)]);
+    expect(device.module('store').faults).toBe(faults);
+  });
+
   it('refuses a record of another size', () => {
     expect(put('/record', encode(good).subarray(1))).toBe(4);
     expect(put('/record', Buffer.concat([encode(good), Buffer.of(0)]))).toBe(4.13);

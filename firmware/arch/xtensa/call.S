@@ -139,12 +139,12 @@
     l32i.n a10, a8, TS_KERNEL_EPOCH
     s32i.n a10, a1, EPOCH
     movi a10, ts_routes - TS_ROUTE_SIZE
-    subx8 a7, a7, a7
-    addx4 a10, a7, a10
+    slli a7, a7, 5 /* TS_ROUTE_SIZE */
+    add.n a10, a10, a7
     l32i.n a12, a10, TS_ROUTE_SERVICE
     beqz a12, .Lback_out
-    l8ui a11, a10, TS_ROUTE_SLOW
-    bnez a11, .Lback_out
+    l32i.n a11, a10, TS_ROUTE_LEAST_CAPACITY
+    bltu a6, a11, .Lback_out
     l32i.n a11, a9, TS_MODULE_INFO
     l32i a11, a11, TS_MODULE_INFO_MEMORY
     beqz a11, .Lback_out
