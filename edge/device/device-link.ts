@@ -28,6 +28,11 @@ const METHOD_NAMES: Readonly<Record<number, 'GET' | 'POST' | 'PUT' | 'DELETE'>> 
   3: 'PUT',
   4: 'DELETE',
 };
+/**
+ * Requests of ours that a device has buffers for (NSTART of RFC 7252, 4.7). More than one, so that a request that a module
+ * on the device makes on our behalf can come back to the device.
+ */
+const MAX_OUTSTANDING = 4;
 /** Payloads above this go in blocks: what a device's receive buffer takes. */
 const BLOCK_BYTES = 1024;
 /** Block1 option: number 0, no more, size exponent 6 (1,024 bytes); the library goes on from there. */
@@ -41,8 +46,9 @@ const MAX_ANSWER_BYTES = 1024;
 export type DeviceRequest = Pick<ServiceRequest, 'method' | 'uri' | 'payload'> & { readonly caller?: string };
 
 export class DeviceLink implements PlaceLink {
-  /** Requests to one device go one after the other: NSTART is 1 (RFC 7252, 4.7). */
-  private last: Promise<unknown> = Promise.resolve();
+  /** Requests under way, and those that wait for one of them to end. */
+  private outstanding = 0;
+  private readonly waiting: (() => void)[] = [];
   /** Requests of the device that were answered lately. */
   private readonly served = new RecentAnswers();
   private readonly observations = new Set<IncomingMessage>();
@@ -75,10 +81,15 @@ export class DeviceLink implements PlaceLink {
   }
 
   /** Sends one request. Rejects when the device does not answer. */
-  send(request: DeviceRequest): Promise<Answer> {
-    const result = this.last.then(() => this.exchange(request));
-    this.last = result.catch(() => undefined);
-    return result;
+  async send(request: DeviceRequest): Promise<Answer> {
+    if (this.outstanding >= MAX_OUTSTANDING) await new Promise<void>((resolve) => this.waiting.push(resolve));
+    this.outstanding++;
+    try {
+      return await this.exchange(request);
+    } finally {
+      this.outstanding--;
+      this.waiting.shift()?.();
+    }
   }
 
   /** Observes a service; `changed` gets each representation. Gives a function that ends it, null if it is refused. */
