@@ -6,6 +6,7 @@ import type { CompileOptions } from '../backend-xtensa/compile-module.js';
 import { buildRuntime } from '../firmware/build.js';
 import { OPTION_VARIANTS, compareVariants, formatVariants, optimisations, passVariants } from './ablation.js';
 import { runImc } from './imc.js';
+import { runRemote } from './remote.js';
 import type { BenchResult } from './measure-all.js';
 import { measureAll } from './measure-all.js';
 import { PROGRAMS } from './programs.js';
@@ -32,6 +33,7 @@ const USAGE = `npm run bench -- [options]
   --scale [FILE...]     compile speed on real modules of growing size
   --imc                 the device OS instead: calls, grants, preemption, footprint; with --json, --check, --update
                         (bench/imc-baseline.json) or --document (docs/os.md)
+  --remote              requests over the serial line: instructions of the device, bytes on the wire; with --json
   --document            run all of that and write the tables of docs/performance.md and the chart
   --json                all measurements as JSON
   --chart               also write docs/benchmark.svg
@@ -49,6 +51,7 @@ interface Arguments {
   readonly ablate: boolean;
   readonly scale: boolean;
   readonly imc: boolean;
+  readonly remote: boolean;
   /** Modules for `scale`. */
   readonly files: readonly string[];
   readonly document: boolean;
@@ -73,6 +76,7 @@ function parse(argv: readonly string[]): Arguments | undefined {
       ablate: { type: 'boolean', default: false },
       scale: { type: 'boolean', default: false },
       imc: { type: 'boolean', default: false },
+      remote: { type: 'boolean', default: false },
       document: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
       chart: { type: 'boolean', default: false },
@@ -99,6 +103,7 @@ function parse(argv: readonly string[]): Arguments | undefined {
     ablate: values.ablate,
     scale: values.scale,
     imc: values.imc,
+    remote: values.remote,
     files: positionals,
     document: values.document,
     json: values.json,
@@ -161,6 +166,7 @@ async function main(): Promise<number> {
   }
   await buildRuntime();
   if (wanted.imc) return runImc(wanted);
+  if (wanted.remote) return runRemote(wanted);
   if (wanted.scale) {
     const table = compileSpeedTable(wanted.files, progress);
     progress('');
