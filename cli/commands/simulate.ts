@@ -8,6 +8,7 @@ import { isFlashImage } from '../../linker/image/read.js';
 import { Machine } from '../../simulator/machine.js';
 import { DownloadMode } from '../../simulator/rom/download-protocol.js';
 import { downloadTarget } from '../../simulator/rom/download-target.js';
+import { LiveBoard } from '../live-board.js';
 import { ExitCode } from '../exit-codes.js';
 import { displayName, note, print, readInput } from '../io.js';
 import { boardOf } from '../options.js';
@@ -18,6 +19,7 @@ interface Args {
   readonly board: string;
   readonly port: number;
   readonly once: boolean;
+  readonly serial: boolean;
 }
 
 /** Instructions between two looks at the socket. */
@@ -33,10 +35,11 @@ export const simulateCommand: Command<Args> = {
       'waits for esptool --port socket://127.0.0.1:3333 --no-stub write_flash 0x1000 app.bin',
     ],
     ['$0 simulate app.bin', 'boots the image first'],
+    ['$0 simulate app.bin --serial', 'the port is UART0 of the running chip, e.g. for thingspire edge --device'],
   ],
   epilogue: [
     'While a client is connected the chip is in download mode; when it disconnects, the chip is reset and boots. Stop with',
-    'Ctrl-C. The port listens on 127.0.0.1 only.',
+    'Ctrl-C. The port listens on 127.0.0.1 only. With --serial simulated time follows the clock on the wall.',
   ].join('\n'),
   options: (yargs) =>
     yargs
@@ -47,9 +50,43 @@ export const simulateCommand: Command<Args> = {
         describe: 'end when the program that was booted after a download waits for its host',
         type: 'boolean',
         default: false,
+      })
+      .option('serial', {
+        describe: 'the port is the serial line of the running program, not of the mask ROM',
+        type: 'boolean',
+        default: false,
       }) as never,
-  run: (args) => new Simulation(args).run(),
+  run: (args) => (args.serial ? runLive(args) : new Simulation(args).run()),
 };
+
+async function runLive(args: Args): Promise<number> {
+  if (args.image === undefined) throw new DiagnosticError('W605', '--serial needs an image to boot');
+  let live: LiveBoard | null = null;
+  const board = boardOf(args);
+  const machine = new Machine({
+    board,
+    rebootOnReset: true,
+    onConsole: (bytes) => live?.output(bytes),
+    onRom: (text) => note(`${text.trimEnd()}\n`),
+  });
+  loadImage(machine, args.image);
+  live = new LiveBoard(machine, board.cpuHz);
+  const port = await live.start(args.port);
+  note(`simulated ${args.board}, UART0 on tcp:127.0.0.1:${port}\n`);
+  await new Promise<void>((resolve) => {
+    process.once('SIGINT', resolve);
+    process.once('SIGTERM', resolve);
+  });
+  await live.stop();
+  return ExitCode.Ok;
+}
+
+function loadImage(machine: Machine, file: string): void {
+  machine.flash.fill(0xff);
+  const bytes = readInput(file);
+  if (!isFlashImage(bytes)) throw new DiagnosticError('W702', 'not a flash image', { file: displayName(file) });
+  machine.loadFlash(bytes, IMAGE_FLASH_OFFSET);
+}
 
 class Simulation {
   private readonly machine: Machine;
@@ -64,11 +101,8 @@ class Simulation {
       onConsole: (bytes) => print(bytes),
       onRom: (text) => note(`${text.trimEnd()}\n`),
     });
-    this.machine.flash.fill(0xff);
-    if (args.image === undefined) return;
-    const bytes = readInput(args.image);
-    if (!isFlashImage(bytes)) throw new DiagnosticError('W702', 'not a flash image', { file: displayName(args.image) });
-    this.machine.loadFlash(bytes, IMAGE_FLASH_OFFSET);
+    if (args.image === undefined) this.machine.flash.fill(0xff);
+    else loadImage(this.machine, args.image);
   }
 
   run(): Promise<number> {

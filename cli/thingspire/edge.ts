@@ -70,7 +70,7 @@ async function run(args: Args): Promise<number> {
     coapPort: port(args.coap, 'coap'),
     address: args.listen,
     onEvent: (thing, event) => show(thing, event, args.json),
-    onDeviceText: (device, text) => print(`${colors.dim(`${device}|`)} ${Buffer.from(text).toString()}`),
+    onDeviceText: lineWriter(),
   });
   try {
     await server.start();
@@ -95,6 +95,16 @@ async function run(args: Args): Promise<number> {
   });
   await server.close();
   return ExitCode.Ok;
+}
+
+/** Prints whole lines of each device: its text comes in pieces, between frames. */
+function lineWriter(): (device: string, text: Uint8Array) => void {
+  const rest = new Map<string, string>();
+  return (device, text) => {
+    const lines = `${rest.get(device) ?? ''}${Buffer.from(text).toString('latin1')}`.split('\n');
+    rest.set(device, lines.pop()!);
+    for (const line of lines) print(`${colors.dim(`${device}|`)} ${line.replace(/\r$/, '')}\n`);
+  };
 }
 
 function parseDevice(text: string): { readonly name: string; readonly open: () => Duplex } {
