@@ -17,6 +17,12 @@ import { alignUp, Region } from './regions.js';
 import { slotsBottom } from './slots.js';
 import type { SlotPlace } from './slots.js';
 
+/**
+ * Stack of start-up and of requests that a host makes through the mailbox: modules, drivers and the system module have
+ * their own. Under 512 bytes of it were ever seen in use.
+ */
+export const SYSTEM_STACK_BYTES = 1024;
+
 /** What a module was promised. */
 export interface ModulePlan {
   readonly module: string;

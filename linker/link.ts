@@ -6,7 +6,7 @@ import { LinkerSymbol, RuntimeSymbol } from '../compiler/abi/linker-symbols.js';
 import { DiagnosticError, InternalError } from '../compiler/diagnostics.js';
 import { doesNotFit } from './bill.js';
 import { romImageBytes } from './image/flash.js';
-import { layoutDevice } from './layout-device.js';
+import { layoutDevice, SYSTEM_STACK_BYTES } from './layout-device.js';
 import type { DevicePlan } from './layout-device.js';
 import { DEFAULT_STACK_BYTES, isLinkerDefined, layoutBoard, layoutSlot } from './layout.js';
 import type { Layout, Placement, SlotRegions } from './layout.js';
@@ -22,6 +22,7 @@ import type { Definition, Resolution } from './symbols.js';
 import { planVeneers, VeneerPlan } from './veneers.js';
 
 export interface LinkOptions {
+  /** Of plain images the stack of all code; with `device` that of start-up only. */
   readonly stackBytes?: number;
   /** Reserve a shadow stack for modules with `--cfi full` that are added later; the ones linked now get it anyway. */
   readonly shadowStack?: boolean;
@@ -63,14 +64,14 @@ export function link(objects: readonly InputObject[], board: BoardDescription, o
   if (entry === undefined || entry.section === null)
     throw new DiagnosticError('W401', `nothing defines the entry symbol "${entryName}"`);
   const live = liveSections(resolution, rootSections(objects, resolution, entryName, options));
+  const { device } = options;
   const layoutOptions = {
-    stackBytes: options.stackBytes ?? DEFAULT_STACK_BYTES,
+    stackBytes: options.stackBytes ?? (device === undefined ? DEFAULT_STACK_BYTES : SYSTEM_STACK_BYTES),
     shadowStack: options.shadowStack ?? false,
     code: options.code ?? 'auto',
     rodata: options.rodata ?? 'auto',
     growthLimit: options.growthLimit ?? null,
   };
-  const { device } = options;
   const run = (sizeOf: SizeOf): Layout =>
     device === undefined
       ? layoutBoard(objects, live, board, layoutOptions, sizeOf)
