@@ -38,5 +38,7 @@ export function quickWay(
   const start = input.blockStart(frameBlock.index);
   let make = start;
   while (input.insts[make]!.op !== Pseudo.MakeFrame) make++;
-  return getsAlong(start, make) ? blocks : null;
+  // The prologue uses its registers before it has saved any.
+  const makeIsFree = locations[make]!.every(isFree);
+  return makeIsFree && getsAlong(start, make) ? blocks : null;
 }
