@@ -5,6 +5,7 @@ import type { FieldModel, PayloadType, RecordType } from '../../manifest/model.j
 import { payloadBounds } from '../../manifest/model.js';
 import type { ScalarName } from '../../manifest/file.js';
 import { SCALARS } from '../../manifest/payload-types.js';
+import { readScalar } from '../imc/payload.js';
 
 /** A JSON value that does not fit the type: the client's fault. `pointer` says where. */
 export class JsonMismatch extends Error {
@@ -120,7 +121,7 @@ export function payloadToJson(payload: Uint8Array, type: PayloadType | null): Js
 function recordToJson(payload: Uint8Array, { fields }: RecordType): Json {
   const view = new DataView(payload.buffer, payload.byteOffset, payload.length);
   const read = ({ scalar, offset }: FieldModel, i: number): Json =>
-    readScalar(view, offset + i * SCALARS[scalar].bytes, scalar);
+    scalarToJson(view, offset + i * SCALARS[scalar].bytes, scalar);
   return Object.fromEntries(
     fields.map((field) => [
       field.name,
@@ -129,31 +130,10 @@ function recordToJson(payload: Uint8Array, { fields }: RecordType): Json {
   );
 }
 
-function readScalar(view: DataView, at: number, scalar: ScalarName): Json {
-  switch (scalar) {
-    case 'bool':
-      return view.getUint8(at) !== 0;
-    case 'u8':
-      return view.getUint8(at);
-    case 'i8':
-      return view.getInt8(at);
-    case 'u16':
-      return view.getUint16(at, true);
-    case 'i16':
-      return view.getInt16(at, true);
-    case 'u32':
-      return view.getUint32(at, true);
-    case 'i32':
-      return view.getInt32(at, true);
-    case 'f32':
-      return finite(view.getFloat32(at, true));
-    case 'f64':
-      return finite(view.getFloat64(at, true));
-    case 'u64':
-      return long(view.getBigUint64(at, true));
-    case 'i64':
-      return long(view.getBigInt64(at, true));
-  }
+function scalarToJson(view: DataView, at: number, scalar: ScalarName): Json {
+  const value = readScalar(view, at, scalar);
+  if (scalar === 'bool') return value !== 0;
+  return typeof value === 'bigint' ? long(value) : finite(value);
 }
 
 /** JSON has no NaN and no infinity. */

@@ -76,13 +76,14 @@ function fieldInRange(view: DataView, base: number, { scalar, offset, count, min
   const low = min ?? SCALARS[scalar].min ?? -Infinity;
   const high = max ?? SCALARS[scalar].max ?? Infinity;
   for (let i = 0; i < (count ?? 1); i++) {
-    const value = read(view, base + offset + i * SCALARS[scalar].bytes, scalar);
+    const value = readScalar(view, base + offset + i * SCALARS[scalar].bytes, scalar);
     if (!(value >= low && value <= high)) return false;
   }
   return true;
 }
 
-function read(view: DataView, at: number, scalar: ScalarName): number | bigint {
+/** Value of a scalar; a bool as its byte. */
+export function readScalar(view: DataView, at: number, scalar: ScalarName): number | bigint {
   switch (scalar) {
     case 'i8':
       return view.getInt8(at);
