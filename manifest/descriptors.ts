@@ -6,7 +6,7 @@ import { LinkerSymbol } from '../compiler/abi/linker-symbols.js';
 import {
   BOOT_TABLE_SYMBOL,
   KERNEL_HOOKS_SYMBOL,
-  Method,
+  METHOD_NUMBERS,
   OS_ABI_VERSION,
   PayloadKind,
   RestartPolicy,
@@ -27,7 +27,7 @@ import type { InputObject } from '../linker/object.js';
 import { readObject } from '../linker/read-object.js';
 import { journalFlash } from '../linker/slots.js';
 import type { SlotPlace } from '../linker/slots.js';
-import type { MethodName, ScalarName } from './file.js';
+import type { ScalarName } from './file.js';
 import { payloadBounds } from './model.js';
 import type { ContractModel, FieldModel, ModuleModel, PayloadType } from './model.js';
 import { numberRequirements } from './requirements.js';
@@ -49,12 +49,6 @@ export interface DescribedModule {
   readonly facts: ModuleFacts;
 }
 
-export const METHOD_NUMBERS: Readonly<Record<MethodName, number>> = {
-  GET: Method.Get,
-  POST: Method.Post,
-  PUT: Method.Put,
-  DELETE: Method.Delete,
-};
 const RESTART_NUMBERS = { never: RestartPolicy.Never, 'on-fault': RestartPolicy.OnFault, always: RestartPolicy.Always };
 const PAYLOAD_NUMBERS = {
   bytes: PayloadKind.Bytes,

@@ -1,6 +1,8 @@
 // things.json as its schema describes it. Plain types; knows no defaults and no meaning.
 
-export type MethodName = 'GET' | 'POST' | 'PUT' | 'DELETE';
+import type { MethodName } from '../compiler/abi/os-layout.js';
+
+export type { MethodName };
 export type ScalarName = 'u8' | 'i8' | 'u16' | 'i16' | 'u32' | 'i32' | 'f32' | 'u64' | 'i64' | 'f64' | 'bool';
 export type RestartName = 'never' | 'on-fault' | 'always';
 

@@ -11,6 +11,29 @@ export const OS_ABI_VERSION = 1;
 /** CoAP request methods (RFC 7252, 12.1.1). */
 export const Method = { Get: 1, Post: 2, Put: 3, Delete: 4 } as const;
 
+/** Methods as manifests, HTTP and CoAP libraries write them. */
+export type MethodName = 'GET' | 'POST' | 'PUT' | 'DELETE';
+
+export const METHOD_NUMBERS: Readonly<Record<MethodName, number>> = {
+  GET: Method.Get,
+  POST: Method.Post,
+  PUT: Method.Put,
+  DELETE: Method.Delete,
+};
+/** The names, in the order of their numbers. */
+export const METHOD_NAMES = Object.keys(METHOD_NUMBERS) as MethodName[];
+
+/** Name of a method's number; undefined for one that is none. */
+export function methodName(method: number): MethodName | undefined {
+  return METHOD_NAMES.find((name) => METHOD_NUMBERS[name] === method);
+}
+
+/** Number of a name that came from outside; undefined for one that is none. */
+export function methodNumber(name: string): number | undefined {
+  const known = METHOD_NAMES.find((entry) => entry === name);
+  return known === undefined ? undefined : METHOD_NUMBERS[known];
+}
+
 /** CoAP response codes, class << 5 | detail (RFC 7252, 12.1.2; 4.29 of RFC 8516). */
 export const ResponseCode = {
   Created: 0x41,

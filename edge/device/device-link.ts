@@ -7,7 +7,7 @@ import { InternalError } from '../../compiler/diagnostics.js';
 import { RecentAnswers } from '../fleet/recent-answers.js';
 import { NOT_HERE, type PlaceAnswer, type PlaceLink } from '../fleet/types.js';
 import type { ServiceRequest } from '../host/types.js';
-import { ResponseCode } from '../../compiler/abi/os-layout.js';
+import { methodName, methodNumber, ResponseCode } from '../../compiler/abi/os-layout.js';
 import { codeText } from '../gateway/codes.js';
 import type { Answer } from '../worker/protocol.js';
 import { StreamSocket } from './stream-socket.js';
@@ -22,12 +22,6 @@ export interface DeviceLinkEvents {
   request?(thing: string | null, request: ServiceRequest): Promise<Answer>;
 }
 
-const METHOD_NAMES: Readonly<Record<number, 'GET' | 'POST' | 'PUT' | 'DELETE'>> = {
-  1: 'GET',
-  2: 'POST',
-  3: 'PUT',
-  4: 'DELETE',
-};
 /**
  * Requests of ours that a device has buffers for (NSTART of RFC 7252, 4.7). More than one, so that a request that a module
  * on the device makes on our behalf can come back to the device.
@@ -51,7 +45,6 @@ export class DeviceLink implements PlaceLink {
   private readonly waiting: (() => void)[] = [];
   /** Requests of the device that were answered lately. */
   private readonly served = new RecentAnswers();
-  private readonly observations = new Set<IncomingMessage>();
 
   private readonly socket: StreamSocket;
   private readonly agent: Agent;
@@ -103,33 +96,28 @@ export class DeviceLink implements PlaceLink {
           resolve(null);
           return;
         }
-        this.observations.add(response);
         report();
         response.on('data', () => report());
-        resolve(() => {
-          this.observations.delete(response);
-          (response as unknown as { close(): void }).close();
-        });
+        resolve(() => (response as unknown as { close(): void }).close());
       });
       request.end();
     });
   }
 
   close(): void {
-    this.observations.clear();
     this.agent.close();
     this.server.close();
     this.socket.close();
   }
 
   private async serve(request: IncomingMessage, response: OutgoingMessage): Promise<void> {
-    const method = Object.keys(METHOD_NAMES).find((key) => METHOD_NAMES[Number(key)] === request.method);
+    const method = methodNumber(request.method);
     const thing = optionText(request, 'Uri-Host');
     const run = async (): Promise<Answer> =>
       this.events.request === undefined || method === undefined
         ? { code: ResponseCode.NotImplemented, payload: Buffer.alloc(0) }
         : this.events.request(thing, {
-            method: Number(method),
+            method,
             uri: request.url,
             payload: request.payload,
             caller: optionText(request, CALLER_OPTION) ?? '',
@@ -147,7 +135,7 @@ export class DeviceLink implements PlaceLink {
     const [pathname, query] = uri.split('?');
     const request = this.agent.request({
       hostname: '127.0.0.1',
-      method: METHOD_NAMES[method]!,
+      method: methodName(method)!,
       pathname: pathname!,
       ...(query === undefined ? {} : { query }),
       observe,

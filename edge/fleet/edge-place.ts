@@ -1,5 +1,6 @@
 // An edge as a place: hosts for the things that have modules here, reached by the router and by migration. Takes packages
 // and requests; knows no registry and no network.
+import { METHOD_NUMBERS } from '../../compiler/abi/os-layout.js';
 import { DiagnosticError } from '../../compiler/diagnostics.js';
 import { joinSections } from '../../manifest/load.js';
 import type { ModuleModel } from '../../manifest/model.js';
@@ -47,12 +48,10 @@ export function modelOfPackage({ wasm, thing }: ModulePackage): ModuleModel {
   return joinSections([{ file, section }]).app.modules[0]!;
 }
 
-export const METHOD_OF = { GET: 1, POST: 2, PUT: 3, DELETE: 4 } as const;
-
 /** What the registry keeps of a module's services. */
 export function serviceEntries({ provides }: ModuleModel): ServiceEntry[] {
   return provides.map(({ method, path, attributes, observable }) => {
-    return { method: METHOD_OF[method], path, attributes, observable };
+    return { method: METHOD_NUMBERS[method], path, attributes, observable };
   });
 }
 
@@ -127,12 +126,6 @@ export class EdgePlace implements PlaceLink, ModulePlace {
 
   statusOf(thing: string): ModuleStatus[] {
     return this.hosts.get(thing)?.status() ?? [];
-  }
-
-  /** The package of a module here, to bring it elsewhere. */
-  packageOf(thing: string, module: string): ModulePackage | null {
-    const resident = this.residents.get(keyOf(thing, module));
-    return resident === undefined ? null : { thing, wasm: resident.wasm };
   }
 
   async close(): Promise<void> {

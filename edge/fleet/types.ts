@@ -5,7 +5,7 @@
 // modules: an edge, or a device behind an edge. Modules of one thing can be at several places; a caller names the thing
 // (or means its own) and the path, never the place.
 import type { Answer } from '../worker/protocol.js';
-import type { FaultReport, ModuleState, RunState, ServiceRequest } from '../host/types.js';
+import type { ModuleState, RunState, ServiceRequest } from '../host/types.js';
 
 /** Method, path pattern without leading slash, link attributes: what routing and discovery need of a service. */
 export interface ServiceEntry {
@@ -107,36 +107,3 @@ export interface ModulePackage {
   readonly thing: string;
   readonly wasm: Uint8Array;
 }
-
-/** What the page and `thingspire top|logs` show. */
-export type FleetEvent =
-  | { readonly type: 'registry'; readonly change: RegistryChange }
-  | {
-      readonly type: 'log';
-      readonly place: string;
-      readonly thing: string;
-      readonly module: string;
-      readonly text: string;
-    }
-  | { readonly type: 'fault'; readonly place: string; readonly thing: string; readonly fault: FaultReport }
-  | {
-      readonly type: 'call';
-      readonly place: string;
-      readonly thing: string;
-      readonly from: string;
-      readonly to: string;
-      readonly path: string;
-      readonly code: number;
-      readonly milliseconds: number;
-    }
-  | {
-      readonly type: 'migration';
-      readonly thing: string;
-      readonly module: string;
-      readonly from: string;
-      readonly to: string;
-      readonly step: string;
-      /** 0 to 1. */
-      readonly progress: number;
-      readonly error?: string;
-    };

@@ -1,10 +1,11 @@
 // CoAP over UDP in front of the fleet (RFC 7252), for stock clients: /things/THING/PATH, discovery, observe, block-wise by
 // the `coap` library. Takes a router and a way to observe; knows no place.
 import { createServer, type IncomingMessage, type OutgoingMessage, type Server } from 'coap';
-import { Method, ResponseCode } from '../../compiler/abi/os-layout.js';
+import { Method, methodNumber, ResponseCode } from '../../compiler/abi/os-layout.js';
 import { linkFormat } from '../imc/link-format.js';
 import type { Router } from '../router/router.js';
 import type { Answer } from '../worker/protocol.js';
+import { MAX_WINDOW_BYTES } from '../worker/windows.js';
 import { codeText } from './codes.js';
 
 export interface CoapGatewayOptions {
@@ -15,13 +16,6 @@ export interface CoapGatewayOptions {
   readonly address?: string;
 }
 
-const METHODS: Readonly<Record<string, number>> = {
-  GET: Method.Get,
-  POST: Method.Post,
-  PUT: Method.Put,
-  DELETE: Method.Delete,
-};
-const MAX_PAYLOAD_BYTES = 256 * 1024;
 const CALLER = 'coap';
 const LINK_FORMAT = 'application/link-format';
 
@@ -57,7 +51,7 @@ async function handle(options: CoapGatewayOptions, request: IncomingMessage, res
     return;
   }
   const [root, thing, ...rest] = segments;
-  const method = METHODS[request.method];
+  const method = methodNumber(request.method);
   if (root !== 'things' || thing === undefined || method === undefined) {
     finish(response, {
       code: method === undefined ? ResponseCode.NotImplemented : ResponseCode.NotFound,
@@ -67,7 +61,7 @@ async function handle(options: CoapGatewayOptions, request: IncomingMessage, res
   }
   const uri = `/${rest.join('/')}${query === undefined ? '' : `?${query}`}`;
   const ask = (): Promise<Answer> =>
-    router.request(thing, { method, uri, payload: request.payload, caller: CALLER, capacity: MAX_PAYLOAD_BYTES });
+    router.request(thing, { method, uri, payload: request.payload, caller: CALLER, capacity: MAX_WINDOW_BYTES });
   const wantsToObserve = request.headers['Observe'] === 0 && method === Method.Get;
   const first = await ask();
   if (!wantsToObserve || first.code >> 5 !== 2) {

@@ -1,7 +1,7 @@
 // What a gateway must know of a thing's modules beyond their routes: the manifest entries, for types. Interface only.
+import { METHOD_NUMBERS } from '../../compiler/abi/os-layout.js';
 import type { ModuleModel, ServiceModel } from '../../manifest/model.js';
 import type { Router } from '../router/router.js';
-import { METHOD_OF } from '../fleet/edge-place.js';
 
 export interface Directory {
   /** Manifest entry of a module, or null if its package is not known here. */
@@ -20,5 +20,5 @@ export function serviceModel(
   if (target === null || target === 'method') return null;
   const model = directory.modelOf(thing, target.placement.module);
   const { path } = target.service;
-  return model?.provides.find((service) => service.path === path && METHOD_OF[service.method] === method) ?? null;
+  return model?.provides.find((service) => service.path === path && METHOD_NUMBERS[service.method] === method) ?? null;
 }

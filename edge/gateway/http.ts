@@ -1,10 +1,11 @@
 // HTTP in front of the fleet (RFC 8075 in spirit): /things/THING/PATH, JSON by the contract's types, OpenAPI. Takes a
 // router and the manifests; adds routes to a fastify server. Knows no place.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { Method } from '../../compiler/abi/os-layout.js';
+import { METHOD_NAMES, methodName, methodNumber } from '../../compiler/abi/os-layout.js';
 import type { PayloadType, ServiceModel } from '../../manifest/model.js';
 import type { Router } from '../router/router.js';
 import type { Answer } from '../worker/protocol.js';
+import { MAX_WINDOW_BYTES } from '../worker/windows.js';
 import { codeName, codeText, httpStatus } from './codes.js';
 import { serviceModel, type Directory } from './directory.js';
 import { JsonMismatch, payloadFromJson, payloadToJson } from './json.js';
@@ -17,14 +18,6 @@ export interface HttpGatewayOptions {
   readonly callerOf?: (request: FastifyRequest) => string;
 }
 
-/** Longest payload: what a grant window holds. */
-const MAX_PAYLOAD_BYTES = 256 * 1024;
-const METHODS: Readonly<Record<string, number>> = {
-  GET: Method.Get,
-  POST: Method.Post,
-  PUT: Method.Put,
-  DELETE: Method.Delete,
-};
 const BINARY = 'application/octet-stream';
 const CBOR = 'application/cbor';
 
@@ -54,16 +47,16 @@ export function addHttpGateway(server: FastifyInstance, options: HttpGatewayOpti
     return router.services(thing).map(({ placement, service }) => ({
       module: placement.module,
       place: placement.place,
-      method: Object.keys(METHODS).find((name) => METHODS[name] === service.method),
+      method: methodName(service.method),
       path: `/${service.path}`,
       observable: service.observable,
       attributes: service.attributes,
     }));
   });
   server.route({
-    method: Object.keys(METHODS),
+    method: METHOD_NAMES,
     url: '/things/:thing/*',
-    bodyLimit: MAX_PAYLOAD_BYTES,
+    bodyLimit: MAX_WINDOW_BYTES,
     handler: async (request, reply) => {
       try {
         return await forward(request, reply, options);
@@ -87,13 +80,13 @@ async function forward(
 ): Promise<FastifyReply> {
   const { router, directory } = options;
   const { thing } = request.params as { thing: string };
-  const method = METHODS[request.method]!;
+  const method = methodNumber(request.method)!;
   // The raw URL: what is percent-encoded stays so for the service.
   const uri = request.url.slice(`/things/${request.url.split('/')[2]!}`.length);
   const service = serviceModel(directory, router, thing, uri, method);
   const payload = payloadOf(request, service?.contract.request ?? null, service !== null);
   const caller = options.callerOf?.(request) ?? 'http';
-  const answer = await router.request(thing, { method, uri, payload, caller, capacity: MAX_PAYLOAD_BYTES });
+  const answer = await router.request(thing, { method, uri, payload, caller, capacity: MAX_WINDOW_BYTES });
   return respond(request, reply, answer, service);
 }
 

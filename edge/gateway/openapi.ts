@@ -1,10 +1,9 @@
 // An OpenAPI document of all things, from their manifests. Takes a router and manifests, gives a plain object.
+import { methodName } from '../../compiler/abi/os-layout.js';
 import type { ServiceModel } from '../../manifest/model.js';
 import type { Router } from '../router/router.js';
 import { serviceModel, type Directory } from './directory.js';
 import { jsonSchema } from './json.js';
-
-const METHOD_KEYS: Readonly<Record<number, string>> = { 1: 'get', 2: 'post', 3: 'put', 4: 'delete' };
 
 export function openApi(router: Router, directory: Directory, url: string): Record<string, unknown> {
   const paths: Record<string, Record<string, unknown>> = {};
@@ -13,7 +12,7 @@ export function openApi(router: Router, directory: Directory, url: string): Reco
       const path = `/things/${thing}/${service.path}`;
       const model = serviceModel(directory, router, thing, `/${service.path}`, service.method);
       const operation = describe(thing, placement.module, service.path, model);
-      paths[path] = { ...paths[path], [METHOD_KEYS[service.method]!]: operation };
+      paths[path] = { ...paths[path], [methodName(service.method)!.toLowerCase()]: operation };
     }
   }
   return {

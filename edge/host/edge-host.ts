@@ -1,10 +1,9 @@
 // A place that runs modules on the edge: routes requests between them, checks contracts, runs timers and notifications.
 // Takes manifest entries with their wasm; requests that no module here serves go to `elsewhere`. Knows no network.
-import { CALL_DEPTH, Method, RESULT_CODE_SHIFT, ResponseCode } from '../../compiler/abi/os-layout.js';
+import { METHOD_NUMBERS, CALL_DEPTH, Method, RESULT_CODE_SHIFT, ResponseCode } from '../../compiler/abi/os-layout.js';
 import { InternalError } from '../../compiler/diagnostics.js';
-import type { MethodName } from '../../manifest/file.js';
 import { payloadBounds } from '../../manifest/model.js';
-import { isExact, numberRequirements } from '../../manifest/requirements.js';
+import { isExact } from '../../manifest/requirements.js';
 import { checkPayload } from '../imc/payload.js';
 import { TokenBucket } from '../imc/rate.js';
 import { covers, RouteTable, segmentsOf } from '../imc/routes.js';
@@ -39,13 +38,6 @@ const DEFAULT_SLACK_MS = 100;
 const EMPTY = new Uint8Array(0);
 /** Bytes of text that an error response may carry, as on the device. */
 const MAX_ERROR_TEXT = 64;
-
-export const METHOD_NUMBER: Readonly<Record<MethodName, number>> = {
-  GET: Method.Get,
-  POST: Method.Post,
-  PUT: Method.Put,
-  DELETE: Method.Delete,
-};
 
 const answer = (code: number): Answer => ({ code, payload: EMPTY });
 
@@ -114,7 +106,7 @@ export class EdgeHost {
     for (const service of model.provides) {
       const { rate, burst } = service.contract;
       const bucket = rate === 0 ? null : new TokenBucket(rate, burst, () => this.now());
-      this.routes.add(service.path, METHOD_NUMBER[service.method], { module, service, rate: bucket });
+      this.routes.add(service.path, METHOD_NUMBERS[service.method], { module, service, rate: bucket });
     }
     const started = await module.start(state?.scalars);
     if (started && state !== undefined) {
@@ -347,14 +339,8 @@ export class EdgeHost {
         return this.grant(module, question) satisfies HostAnswers['grant'];
       case 'revoke':
         return this.grants.revoke(question.window, name) ? 1 : 0;
-      case 'window': {
-        const grant = this.grants.find(question.window, name);
-        return grant === null ? null : { window: grant.window, bytes: grant.bytes, rights: grant.rights };
-      }
-      case 'window-read': {
-        const grant = this.grants.find(question.window, name);
-        return grant === null ? null : this.modules.get(grant.owner)?.memory(grant.address, grant.bytes, null);
-      }
+      case 'window-read':
+        return this.readWindow(name, question.window);
       case 'window-write':
         return this.writeWindow(name, question.window, question.write);
       case 'observe':
@@ -374,11 +360,11 @@ export class EdgeHost {
     let method: number;
     let uri: string;
     if ('requirement' in request.target) {
-      const numbered = numberRequirements(model.requires)[request.target.requirement];
+      const numbered = module.requirements[request.target.requirement];
       if (numbered === undefined) return answer(ResponseCode.Forbidden);
       const { requirement, methods } = numbered;
       if (!isExact(requirement)) return answer(ResponseCode.BadRequest);
-      method = METHOD_NUMBER[methods[0]!];
+      method = METHOD_NUMBERS[methods[0]!];
       uri = `/${requirement.path}`;
     } else {
       ({ method, uri } = request.target);
@@ -397,7 +383,7 @@ export class EdgeHost {
     const path = segmentsOf(uri);
     return model.requires.some(
       (requirement) =>
-        requirement.methods.some((name) => METHOD_NUMBER[name] === method) &&
+        requirement.methods.some((name) => METHOD_NUMBERS[name] === method) &&
         covers(segmentsOf(requirement.path), path),
     );
   }
@@ -407,12 +393,18 @@ export class EdgeHost {
     if (question.requirement !== null) {
       const requirement = module.model.requires[question.requirement];
       if (requirement === undefined) return 0;
-      const found = this.routes.find(segmentsOf(requirement.path), METHOD_NUMBER[requirement.methods[0]!]);
+      const found = this.routes.find(segmentsOf(requirement.path), METHOD_NUMBERS[requirement.methods[0]!]);
       holder = found === null || found === 'method' ? null : found.value.module.model.name;
     }
     if (holder === null || !this.modules.has(holder)) return 0;
     const { address, bytes, rights, milliseconds } = question;
     return this.grants.grant(module.model.name, holder, address, bytes, rights, milliseconds);
+  }
+
+  private async readWindow(holder: string, window: number): Promise<HostAnswers['window-read']> {
+    const grant = this.grants.find(window, holder);
+    const bytes = await this.modules.get(grant?.owner ?? '')?.memory(grant!.address, grant!.bytes, null);
+    return grant === null || !bytes ? null : { bytes, rights: grant.rights };
   }
 
   private async writeWindow(

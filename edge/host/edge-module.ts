@@ -1,6 +1,7 @@
 // One module of an edge host over its life: started, invoked one call at a time, restarted after faults by its policy,
 // paused for a move. Takes a manifest entry and wasm; knows no route and no other module.
 import { InternalError } from '../../compiler/diagnostics.js';
+import { numberRequirements, type NumberedRequirement } from '../../manifest/requirements.js';
 import type { Answer, Fault, HandlerRequest, HostQuestion } from '../worker/protocol.js';
 import type { ScalarSnapshot } from '../worker/snapshot.js';
 import { ModuleThread, type Ending } from './module-thread.js';
@@ -47,6 +48,8 @@ const QUIET_MS = 60_000;
 const HOUR_MS = 3_600_000;
 
 export class EdgeModule {
+  /** By the number that `call` gives. */
+  readonly requirements: readonly NumberedRequirement[];
   private thread: ModuleThread | null = null;
   private runState: RunState = 'stopped';
   private readonly queue: Waiting[] = [];
@@ -67,7 +70,9 @@ export class EdgeModule {
     private readonly wasm: Uint8Array,
     private readonly events: ModuleEvents,
     private readonly options: ModuleOptions,
-  ) {}
+  ) {
+    this.requirements = numberRequirements(model.requires);
+  }
 
   get status(): ModuleStatus {
     const { name, version } = this.model;

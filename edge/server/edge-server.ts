@@ -42,7 +42,6 @@ export class EdgeServer {
   readonly registry: Registry;
   readonly router: Router;
   readonly place: EdgePlace;
-  private readonly packages = new Map<string, ModulePackage>();
   private readonly models = new Map<string, ModuleModel>();
   private readonly devices = new Map<string, DeviceLink>();
   private http: FastifyInstance | null = null;
@@ -118,7 +117,6 @@ export class EdgeServer {
     if (stored === null || stored.value.place !== this.place.name) return false;
     await this.registry.remove(thing, module, stored.revision);
     await this.place.discard(thing, module);
-    this.packages.delete(`${thing}/${module}`);
     this.models.delete(`${thing}/${module}`);
     if (this.options.dataDirectory !== null) rmSync(this.packageFile(thing, module), { force: true });
     return true;
@@ -196,7 +194,6 @@ export class EdgeServer {
 
   private keep(input: ModulePackage, model: ModuleModel): void {
     const { thing, wasm } = input;
-    this.packages.set(`${thing}/${model.name}`, input);
     this.models.set(`${thing}/${model.name}`, model);
     if (this.options.dataDirectory === null) return;
     const file = this.packageFile(thing, model.name);
@@ -217,7 +214,6 @@ export class EdgeServer {
       if (!readdirSync(folder).includes(`${module}.wasm`)) continue;
       const input = { thing, wasm: new Uint8Array(readFileSync(join(folder, `${module}.wasm`))) };
       await this.place.prepare(input, epoch);
-      this.packages.set(`${thing}/${module}`, input);
       this.models.set(`${thing}/${module}`, modelOfPackage(input));
       await this.place.activate(thing, module, epoch, null);
     }

@@ -60,11 +60,7 @@ export class ModuleRuntime {
     this.names = funcNames(rewritten.module);
     this.windows = new Windows(
       {
-        fetch: (window) => {
-          const grant = link.ask({ kind: 'window', window });
-          const bytes = grant === null ? null : link.ask({ kind: 'window-read', window });
-          return bytes === null ? null : { bytes, rights: grant!.rights };
-        },
+        fetch: (window) => link.ask({ kind: 'window-read', window }),
         writeBack: (window, write) => link.ask({ kind: 'window-write', window, write }),
       },
       () => this.memory(),

@@ -52,13 +52,6 @@ export interface Fault {
   readonly backtrace: readonly { readonly func: number; readonly name: string; readonly offset: number }[];
 }
 
-export interface WindowGrant {
-  /** Window address of the first byte, as the holder sees it. */
-  readonly window: number;
-  readonly bytes: number;
-  readonly rights: number;
-}
-
 /** Host to module. */
 export type ToModule =
   | { readonly type: 'invoke'; readonly invocation: Invocation }
@@ -91,7 +84,6 @@ export type HostQuestion =
   | { readonly kind: 'unobserve'; readonly subscription: number }
   | { readonly kind: 'notify'; readonly path: string }
   | { readonly kind: 'timer'; readonly id: number; readonly first: number; readonly period: number }
-  | { readonly kind: 'window'; readonly window: number }
   | { readonly kind: 'window-read'; readonly window: number }
   | {
       readonly kind: 'window-write';
@@ -107,8 +99,7 @@ export interface HostAnswers {
   readonly unobserve: number;
   readonly notify: number;
   readonly timer: number;
-  readonly window: WindowGrant | null;
-  readonly 'window-read': Uint8Array | null;
+  readonly 'window-read': { readonly bytes: Uint8Array; readonly rights: number } | null;
   readonly 'window-write': boolean;
 }
 

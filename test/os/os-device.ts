@@ -3,12 +3,11 @@
 import { ESP32, IMAGE_FLASH_OFFSET } from '../../compiler/abi/boards.js';
 import { RT_MAILBOX } from '../../compiler/abi/layout.js';
 import { RuntimeSymbol } from '../../compiler/abi/linker-symbols.js';
-import { RESULT_CODE_SHIFT, RESULT_LENGTH_MASK } from '../../compiler/abi/os-layout.js';
+import { METHOD_NUMBERS, RESULT_CODE_SHIFT, RESULT_LENGTH_MASK } from '../../compiler/abi/os-layout.js';
 import { buildRuntime } from '../../firmware/build.js';
 import type { LinkedImage } from '../../linker/linked.js';
 import { loadRuntimeObjects } from '../../linker/runtime-objects.js';
 import { buildThings } from '../../manifest/build.js';
-import { METHOD_NUMBERS } from '../../manifest/descriptors.js';
 import type { MethodName, ModuleEntry, ThingsFile } from '../../manifest/file.js';
 import { loadManifest } from '../../manifest/load.js';
 import { Machine, type MachineOptions } from '../../simulator/machine.js';

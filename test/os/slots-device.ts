@@ -3,12 +3,12 @@
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 import { decode } from 'cborg';
 import { ESP32 } from '../../compiler/abi/boards.js';
+import { METHOD_NUMBERS } from '../../compiler/abi/os-layout.js';
 import { LinkerSymbol, RuntimeSymbol } from '../../compiler/abi/linker-symbols.js';
 import { RT_MAILBOX } from '../../compiler/abi/layout.js';
 import { loadRuntimeObjects } from '../../linker/runtime-objects.js';
 import type { SlotPlace } from '../../linker/slots.js';
 import { buildThings } from '../../manifest/build.js';
-import { METHOD_NUMBERS } from '../../manifest/descriptors.js';
 import type { MethodName } from '../../manifest/file.js';
 import { rawPublicKey } from '../../manifest/keys.js';
 import { loadManifest } from '../../manifest/load.js';

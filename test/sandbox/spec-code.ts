@@ -4,9 +4,8 @@ import { join } from 'node:path';
 import type { CompileOptions } from '../../backend-xtensa/compile-module.js';
 import { DiagnosticError } from '../../compiler/diagnostics.js';
 import { verifyElf, type Verdict } from '../../verifier/verify.js';
-import { convert } from '../spec/convert.js';
 import type { Executor, Instance, Outcome } from '../spec/executor.js';
-import { SPECTEST_WAT } from '../spec/executors/spectest.js';
+import { spectestModule } from '../spec/executors/spectest.js';
 import { ScriptRunner } from '../spec/runner.js';
 import type { Value } from '../spec/values.js';
 import { LinkWorld, type WorldModule } from './link-world.js';
@@ -23,15 +22,7 @@ class LinkingExecutor implements Executor {
   reset(): void {
     this.world = new LinkWorld(this.compile);
     this.modules = 0;
-    const converted = convert({
-      kind: 'text',
-      text: SPECTEST_WAT,
-      bytes: new Uint8Array(),
-      id: undefined,
-      definition: false,
-    });
-    if (!converted.ok) throw new Error(converted.reason);
-    this.register('spectest', this.instantiate(converted.bytes));
+    this.register('spectest', this.instantiate(spectestModule()));
   }
   instantiate(bytes: Uint8Array): Instance {
     return this.world.load(bytes, `m${this.modules++}`);

@@ -2,10 +2,9 @@
 import type { CompileOptions } from '../../../backend-xtensa/compile-module.js';
 import { DiagnosticError } from '../../../compiler/diagnostics.js';
 import { SlotDevice, fromWords, toWords, trapMessage, wordsOf, type SlotModule } from '../../runner/slot-device.js';
-import { convert } from '../convert.js';
 import { DeviceLimit, InstantiationTrap, type Executor, type Instance, type Outcome } from '../executor.js';
 import { TYPE_OF_LETTER, type Value } from '../values.js';
-import { SPECTEST_WAT } from './spectest.js';
+import { spectestModule } from './spectest.js';
 
 const MAX_INSTRUCTIONS = 400_000_000;
 
@@ -21,15 +20,7 @@ export class DeviceExecutor implements Executor {
   reset(): void {
     this.device.reset();
     this.count = 0;
-    const converted = convert({
-      kind: 'text',
-      text: SPECTEST_WAT,
-      bytes: new Uint8Array(),
-      id: undefined,
-      definition: false,
-    });
-    if (!converted.ok) throw new Error(converted.reason);
-    this.register('spectest', this.instantiate(converted.bytes));
+    this.register('spectest', this.instantiate(spectestModule()));
   }
 
   instantiate(bytes: Uint8Array): Instance {

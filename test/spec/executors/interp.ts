@@ -7,10 +7,9 @@ import { Instance as IrInstance, Store, type Extern } from '../../../compiler/ir
 import { signatureText } from '../../../compiler/abi/signature-id.js';
 import { Type, type Signature } from '../../../compiler/ir/types.js';
 import { DiagnosticError } from '../../../compiler/diagnostics.js';
-import { convert } from '../convert.js';
 import { InstantiationTrap, type Executor, type Instance, type Outcome } from '../executor.js';
 import { TYPE_OF_LETTER, type Value, type ValueType } from '../values.js';
-import { SPECTEST_WAT } from './spectest.js';
+import { spectestModule } from './spectest.js';
 
 const FUEL = 50_000_000;
 const TYPE_OF: Readonly<Record<number, ValueType>> = {
@@ -38,15 +37,7 @@ export class InterpExecutor implements Executor {
     this.store = new Store();
     this.store.maxDepth = 2_000;
     this.registered = new Map();
-    const converted = convert({
-      kind: 'text',
-      text: SPECTEST_WAT,
-      bytes: new Uint8Array(),
-      id: undefined,
-      definition: false,
-    });
-    if (!converted.ok) throw new Error(converted.reason);
-    this.register('spectest', this.instantiate(converted.bytes));
+    this.register('spectest', this.instantiate(spectestModule()));
   }
 
   instantiate(bytes: Uint8Array): Instance {
