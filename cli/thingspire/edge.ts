@@ -39,7 +39,7 @@ export const edgeCommand: Command<Args> = {
       .option('listen', { describe: 'address to listen on', type: 'string', default: '127.0.0.1', requiresArg: true })
       .option('data', { describe: 'directory for what must survive a restart', type: 'string', requiresArg: true })
       .option('device', {
-        describe: 'NAME=tcp:HOST:PORT or NAME=serial:PATH; several',
+        describe: 'NAME=tcp:HOST:PORT, several; a board on a serial port by a serial-to-TCP bridge',
         type: 'string',
         array: true,
         default: [],
@@ -108,15 +108,10 @@ function lineWriter(): (device: string, text: Uint8Array) => void {
 }
 
 function parseDevice(text: string): { readonly name: string; readonly open: () => Duplex } {
-  const found = /^([a-z][a-z0-9-]{0,30})=(tcp|serial):(.+)$/.exec(text);
-  if (found === null)
-    throw new DiagnosticError('W605', `--device: "${text}" is not NAME=tcp:HOST:PORT or NAME=serial:PATH`);
-  const [, name, kind, place] = found;
-  if (kind === 'serial')
-    throw new DiagnosticError('W605', '--device: serial ports are not supported yet; a serial-to-TCP bridge is a way');
-  const [, host, number] = /^(.+):(\d{1,5})$/.exec(place!) ?? [];
-  if (host === undefined) throw new DiagnosticError('W605', `--device: "${place}" is not HOST:PORT`);
-  return { name: name!, open: () => createConnection({ host, port: Number(number) }) };
+  const [, name, host, number] = /^([a-z][a-z0-9-]{0,30})=tcp:(.+):(\d{1,5})$/.exec(text) ?? [];
+  if (host === undefined) throw new DiagnosticError('W605', `--device: "${text}" is not NAME=tcp:HOST:PORT`);
+  const at = { host, port: port(number!, 'device')! };
+  return { name: name!, open: () => createConnection(at) };
 }
 
 function show(thing: string, event: HostEvent, json: boolean): void {
