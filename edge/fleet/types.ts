@@ -81,6 +81,16 @@ export interface PlaceLink {
    * run again.
    */
   request(thing: string, request: ServiceRequest, id: string): Promise<PlaceAnswer>;
+  /**
+   * Calls `changed` after each change of an observable service there; it may also be called without one. Gives a function
+   * that ends it. Null: the service is not there, or cannot be observed.
+   */
+  observe?(thing: string, uri: string, changed: () => void): (() => void) | null;
+}
+
+/** Places that this edge can move modules to and from: its own, its devices, and those of other edges. */
+export interface Places {
+  find(name: string): ModulePlace | null;
 }
 
 /** What migration asks of a place. Every step can be repeated; each says whether it is done. */
