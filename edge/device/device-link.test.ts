@@ -126,7 +126,7 @@ describe('DeviceLink', { timeout: 30_000 }, () => {
   it('observes', async () => {
     await connect();
     const seen: string[] = [];
-    const stop = await link.observe('/watch', ({ payload }) => seen.push(payload.toString()));
+    const stop = await link.follow('/watch', ({ payload }) => seen.push(payload.toString()));
     for (const value of ['1', '2']) device.observers[0]!.write(value);
     await expect.poll(() => seen.at(-1), { timeout: 5000 }).toBe('2');
     stop!();

@@ -85,8 +85,28 @@ export class DeviceLink implements PlaceLink {
     }
   }
 
+  observe(_thing: string, uri: string, changed: () => void): () => void {
+    let stop: (() => void) | null = null;
+    let ended = false;
+    let first = true;
+    void this.follow(uri, () => {
+      // The first is what there was already.
+      if (!first) changed();
+      first = false;
+    })
+      .then((end) => {
+        if (ended) end?.();
+        else stop = end;
+      })
+      .catch(() => undefined);
+    return () => {
+      ended = true;
+      stop?.();
+    };
+  }
+
   /** Observes a service; `changed` gets each representation. Gives a function that ends it, null if it is refused. */
-  observe(uri: string, changed: (answer: Answer) => void): Promise<(() => void) | null> {
+  follow(uri: string, changed: (answer: Answer) => void): Promise<(() => void) | null> {
     return new Promise((resolve, reject) => {
       const request = this.open({ method: 1, uri, payload: new Uint8Array(0) }, true);
       request.on('error', reject);

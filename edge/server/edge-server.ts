@@ -172,24 +172,7 @@ export class EdgeServer {
     if (target === null || target === 'method' || !target.service.observable) return null;
     const link = [...this.devices.values()].find((entry) => entry.name === target.placement.place);
     if (link === undefined) return null;
-    let stop: (() => void) | null = null;
-    let ended = false;
-    let first = true;
-    void link
-      .observe(uri, () => {
-        // The first is what the client has just got itself.
-        if (!first) changed();
-        first = false;
-      })
-      .then((end) => {
-        if (ended) end?.();
-        else stop = end;
-      })
-      .catch(() => undefined);
-    return () => {
-      ended = true;
-      stop?.();
-    };
+    return link.observe(thing, uri, changed);
   }
 
   private keep(input: ModulePackage, model: ModuleModel): void {
