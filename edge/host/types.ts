@@ -82,6 +82,8 @@ export interface ServiceRequest {
   readonly caller: string;
   /** Bytes of room for the answer. */
   readonly capacity: number;
+  /** Milliseconds that the caller waits; a place need not begin what cannot end in time. */
+  readonly withinMs?: number;
 }
 
 export type { ModuleModel, ServiceModel };
