@@ -19,7 +19,7 @@ export interface Place {
 /**
  * Stable numbers, kept as data; a number is never reused. The text here is the class of fault, the message says the rest.
  * 1xx malformed, 2xx invalid, 3xx unsupported, 4xx linking and layout, 5xx limits, 6xx files and arguments, 7xx images
- * and objects, 8xx manifests, packages and reports of the device OS.
+ * and objects, 8xx manifests, packages and reports of the device OS, 9xx fleet (91x its security).
  */
 export const DIAGNOSTICS = {
   W101: 'malformed module',
@@ -70,6 +70,10 @@ export const DIAGNOSTICS = {
   W816: 'malformed report',
   W901: 'placement',
   W902: 'edge',
+  W910: 'not secure',
+  W911: 'token',
+  W912: 'enrolment',
+  W913: 'file that others can read',
 } as const;
 
 export type DiagnosticCode = keyof typeof DIAGNOSTICS;

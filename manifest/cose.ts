@@ -12,14 +12,17 @@ const ALG_EDDSA = -8;
 const NOTHING = new Uint8Array(0);
 const protectedHeader = (): Uint8Array => encode(new Map([[HEADER_ALG, ALG_EDDSA]]));
 
-function signedBytes(header: Uint8Array, payload: Uint8Array): Uint8Array {
-  return encode(['Signature1', header, NOTHING, payload]);
+function signedBytes(header: Uint8Array, payload: Uint8Array, context: Uint8Array): Uint8Array {
+  return encode(['Signature1', header, context, payload]);
 }
 
-/** The tagged COSE_Sign1 of a payload. */
-export function signMessage(payload: Uint8Array, privateKey: KeyObject): Uint8Array {
+/**
+ * The tagged COSE_Sign1 of a payload.
+ * @param context external_aad: what kind of message it is, so that a signature of one kind is none of another
+ */
+export function signMessage(payload: Uint8Array, privateKey: KeyObject, context: Uint8Array = NOTHING): Uint8Array {
   const header = protectedHeader();
-  const signature = sign(null, signedBytes(header, payload), privateKey);
+  const signature = sign(null, signedBytes(header, payload, context), privateKey);
   return Buffer.concat([Uint8Array.of(COSE_SIGN1_TAG), encode([header, {}, payload, Uint8Array.from(signature)])]);
 }
 
@@ -27,7 +30,12 @@ export function signMessage(payload: Uint8Array, privateKey: KeyObject): Uint8Ar
  * The payload of a COSE_Sign1, whose signature is checked if a key is given.
  * @throws DiagnosticError W815 malformed or of another kind, W813 not signed with this key
  */
-export function openMessage(message: Uint8Array, file: string, publicKey: KeyObject | null): Uint8Array {
+export function openMessage(
+  message: Uint8Array,
+  file: string,
+  publicKey: KeyObject | null,
+  context: Uint8Array = NOTHING,
+): Uint8Array {
   const fail = (what: string): never => {
     throw new DiagnosticError('W815', what, { file });
   };
@@ -42,7 +50,7 @@ export function openMessage(message: Uint8Array, file: string, publicKey: KeyObj
   if (!(header instanceof Uint8Array) || !(payload instanceof Uint8Array) || !(signature instanceof Uint8Array))
     return fail('no COSE_Sign1: parts are no byte strings');
   if (Buffer.compare(header, protectedHeader()) !== 0) return fail('signed with another algorithm than EdDSA');
-  if (publicKey !== null && !verify(null, signedBytes(header, payload), publicKey, signature))
+  if (publicKey !== null && !verify(null, signedBytes(header, payload, context), publicKey, signature))
     throw new DiagnosticError('W813', 'not signed with this key, or changed since', { file });
   return payload;
 }
