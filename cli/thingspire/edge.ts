@@ -1,15 +1,14 @@
 // `thingspire edge`: runs an edge in the foreground. Takes names of files, ports and devices; prints what happens.
 import { createConnection } from 'node:net';
 import type { Duplex } from 'node:stream';
-import colors from 'picocolors';
 import { DiagnosticError } from '../../compiler/diagnostics.js';
 import { EdgeServer } from '../../edge/server/edge-server.js';
-import type { HostEvent } from '../../edge/host/types.js';
 import { embedManifest } from '../../manifest/section.js';
 import { ExitCode } from '../exit-codes.js';
 import type { Command } from '../commands/command.js';
-import { note, noteDiagnostic, print } from '../io.js';
+import { note, noteDiagnostic, print, printJson } from '../io.js';
 import { readThings } from '../things.js';
+import { eventLine } from './event-line.js';
 
 interface Args {
   readonly things: string | undefined;
@@ -69,8 +68,10 @@ async function run(args: Args): Promise<number> {
     httpPort: port(args.http, 'http'),
     coapPort: port(args.coap, 'coap'),
     address: args.listen,
-    onEvent: (thing, event) => show(thing, event, args.json),
-    onDeviceText: lineWriter(),
+  });
+  server.log.watch(({ event }) => {
+    if (args.json) printJson(event);
+    else if (event.type === 'log' || event.type === 'fault' || event.type === 'move') print(`${eventLine(event)}\n`);
   });
   try {
     await server.start();
@@ -97,44 +98,9 @@ async function run(args: Args): Promise<number> {
   return ExitCode.Ok;
 }
 
-/** Prints whole lines of each device: its text comes in pieces, between frames. */
-function lineWriter(): (device: string, text: Uint8Array) => void {
-  const rest = new Map<string, string>();
-  return (device, text) => {
-    const lines = `${rest.get(device) ?? ''}${Buffer.from(text).toString('latin1')}`.split('\n');
-    rest.set(device, lines.pop()!);
-    for (const line of lines) print(`${colors.dim(`${device}|`)} ${line.replace(/\r$/, '')}\n`);
-  };
-}
-
 function parseDevice(text: string): { readonly name: string; readonly open: () => Duplex } {
   const [, name, host, number] = /^([a-z][a-z0-9-]{0,30})=tcp:(.+):(\d{1,5})$/.exec(text) ?? [];
   if (host === undefined) throw new DiagnosticError('W605', `--device: "${text}" is not NAME=tcp:HOST:PORT`);
   const at = { host, port: port(number!, 'device')! };
   return { name: name!, open: () => createConnection(at) };
-}
-
-function show(thing: string, event: HostEvent, json: boolean): void {
-  if (json) {
-    const plain = event.type === 'console' ? { ...event, bytes: Buffer.from(event.bytes).toString() } : event;
-    print(`${JSON.stringify({ thing, ...plain })}\n`);
-    return;
-  }
-  switch (event.type) {
-    case 'log':
-      print(`[${event.module}] ${event.text}\n`);
-      break;
-    case 'console':
-      print(Buffer.from(event.bytes).toString());
-      break;
-    case 'fault': {
-      const { module, reason, message, backtrace } = event.fault;
-      note(`${colors.red('fault')}: ${thing}/${module}: ${reason === 'trapped' ? 'trap: ' : ''}${message}\n`);
-      backtrace.forEach(({ func, name, offset }, i) =>
-        note(`  #${i} func ${func} ${name} @0x${offset.toString(16)}\n`),
-      );
-      break;
-    }
-    default:
-  }
 }

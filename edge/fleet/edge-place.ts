@@ -1,5 +1,6 @@
 // An edge as a place: hosts for the things that have modules here, reached by the router and by migration. Takes packages
 // and requests; knows no registry and no network.
+import { availableParallelism, freemem, hostname, totalmem } from 'node:os';
 import { METHOD_NUMBERS } from '../../compiler/abi/os-layout.js';
 import { DiagnosticError } from '../../compiler/diagnostics.js';
 import { joinSections } from '../../manifest/load.js';
@@ -15,6 +16,7 @@ import {
   type ModulePlace,
   type PlaceAnswer,
   type PlaceLink,
+  type RunAction,
   type ServiceEntry,
 } from './types.js';
 
@@ -27,13 +29,21 @@ export interface EdgePlaceOptions {
   readonly slackMs?: number;
 }
 
+/** A module that is here: prepared for a start, or started. */
 interface Resident {
   readonly thing: string;
   readonly model: ModuleModel;
   readonly wasm: Uint8Array;
-  epoch: number;
-  active: boolean;
+  readonly epoch: number;
+  readonly since: number;
 }
+
+/**
+ * How long a mover may leave a module frozen, or prepared and not started, before it counts as dead and `recover` settles
+ * what it has left.
+ */
+export const FREEZE_LEASE_MS = 60_000;
+const PREPARE_LEASE_MS = 600_000;
 
 const keyOf = (thing: string, module: string): string => `${thing}/${module}`;
 
@@ -58,7 +68,12 @@ export function serviceEntries({ provides }: ModuleModel): ServiceEntry[] {
 export class EdgePlace implements PlaceLink, ModulePlace {
   readonly kind = 'edge';
   private readonly hosts = new Map<string, EdgeHost>();
+  /** Started ones, whatever has become of them since. */
   private readonly residents = new Map<string, Resident>();
+  /** Those that wait for `activate`; one of the same name may run meanwhile. */
+  private readonly prepared = new Map<string, Resident>();
+  /** Since when modules are frozen. */
+  private readonly frozen = new Map<string, number>();
   private readonly recent = new RecentAnswers();
 
   constructor(private readonly options: EdgePlaceOptions) {}
@@ -80,48 +95,97 @@ export class EdgePlace implements PlaceLink, ModulePlace {
   }
 
   async prepare(input: ModulePackage, epoch: number): Promise<void> {
+    const { thing, wasm } = input;
     const model = modelOfPackage(input);
-    const key = keyOf(input.thing, model.name);
-    const old = this.residents.get(key);
-    if (old?.active) throw new Error(`${model.name} of ${input.thing} runs on ${this.name} already`);
-    this.residents.set(key, { thing: input.thing, model, wasm: input.wasm, epoch, active: false });
+    this.prepared.set(keyOf(thing, model.name), { thing, model, wasm, epoch, since: performance.now() });
   }
 
+  /** A module of the same name that runs here is replaced; requests that wait for it go to the new one. */
   async activate(thing: string, module: string, epoch: number, state: ModuleState | null): Promise<void> {
-    const resident = this.residents.get(keyOf(thing, module));
-    if (resident === undefined) throw new Error(`${module} of ${thing} is not prepared on ${this.name}`);
-    resident.epoch = epoch;
-    if (resident.active) return;
-    resident.active = true;
+    const key = keyOf(thing, module);
+    const resident = this.prepared.get(key);
+    if (resident === undefined) {
+      if (this.residents.get(key)?.epoch === epoch) return;
+      throw new Error(`${module} of ${thing} is not prepared on ${this.name}`);
+    }
     const { model, wasm } = resident;
-    const started = await this.hostOf(thing).add({ model, wasm, ...(state === null ? {} : { state }) });
+    const host = this.hostOf(thing);
+    this.frozen.delete(key);
+    await host.remove(module, true);
+    const started = await host.add({ model, wasm, ...(state === null ? {} : { state }) });
     if (!started && state !== null) {
-      await this.discard(thing, module);
+      await host.remove(module, true);
       throw new Error(`the state of ${module} does not fit the module`);
     }
+    this.residents.set(key, { ...resident, epoch });
+    this.prepared.delete(key);
   }
 
   async freeze(thing: string, module: string): Promise<ModuleState> {
     const state = await this.hosts.get(thing)?.freeze(module);
     if (!state) throw new Error(`${module} of ${thing} does not run on ${this.name}, or holds what cannot travel`);
+    this.frozen.set(keyOf(thing, module), performance.now());
     return state;
   }
 
   async release(thing: string, module: string): Promise<void> {
+    this.frozen.delete(keyOf(thing, module));
     this.hosts.get(thing)?.release(module);
   }
 
+  /** What is prepared goes first; the one that runs only if nothing is. */
   async discard(thing: string, module: string): Promise<void> {
-    const resident = this.residents.get(keyOf(thing, module));
-    this.residents.delete(keyOf(thing, module));
-    if (resident?.active) await this.hosts.get(thing)?.remove(module, true);
+    const key = keyOf(thing, module);
+    if (this.prepared.delete(key)) return;
+    this.frozen.delete(key);
+    if (this.residents.delete(key)) await this.hosts.get(thing)?.remove(module, true);
   }
 
+  /** Starts, stops or restarts a module as its user wants. @throws if it is not here, or if it is moving away */
+  async run(thing: string, module: string, action: RunAction): Promise<void> {
+    const key = keyOf(thing, module);
+    const host = this.hosts.get(thing);
+    if (host === undefined || !this.residents.has(key)) throw new Error(`${module} of ${thing} is not on ${this.name}`);
+    if (this.frozen.has(key)) throw new Error(`${module} of ${thing} is moving`);
+    const state = host.status().find(({ name }) => name === module)?.state;
+    if (action === 'stop') await host.halt(module);
+    else if (action === 'restart' || state === 'stopped' || state === 'failed') await host.restart(module);
+  }
+
+  /** What a mover has left behind is shown as stopped, for `recover`; what one is at work on is not. */
   async modules(): Promise<readonly { thing: string; module: string; epoch: number; state: RunState }[]> {
-    return [...this.residents.values()].map(({ thing, model, epoch }) => {
+    const now = performance.now();
+    const left = [...this.prepared.values()].filter(({ since }) => now - since > PREPARE_LEASE_MS);
+    const started = [...this.residents].map(([key, { thing, model, epoch }]) => {
       const status = this.statusOf(thing).find(({ name }) => name === model.name);
-      return { thing, module: model.name, epoch, state: status?.state ?? 'stopped' };
+      const abandoned = now - (this.frozen.get(key) ?? now) > FREEZE_LEASE_MS;
+      return { thing, module: model.name, epoch, state: abandoned ? 'stopped' : (status?.state ?? 'stopped') };
     });
+    return [
+      ...left.map(({ thing, model, epoch }) => ({ thing, module: model.name, epoch, state: 'stopped' as const })),
+      ...started,
+    ];
+  }
+
+  /** Machine and process, for the page. */
+  async details(): Promise<Readonly<Record<string, unknown>>> {
+    const { rss, heapUsed } = process.memoryUsage();
+    return {
+      host: hostname(),
+      platform: `${process.platform} ${process.arch}`,
+      node: process.version,
+      processors: availableParallelism(),
+      uptimeSeconds: Math.round(process.uptime()),
+      processBytes: rss,
+      heapBytes: heapUsed,
+      freeBytes: freemem(),
+      totalBytes: totalmem(),
+    };
+  }
+
+  /** Things that have modules here. */
+  things(): readonly string[] {
+    return [...this.hosts.keys()];
   }
 
   statusOf(thing: string): ModuleStatus[] {
@@ -132,6 +196,7 @@ export class EdgePlace implements PlaceLink, ModulePlace {
     await Promise.all([...this.hosts.values()].map((host) => host.close()));
     this.hosts.clear();
     this.residents.clear();
+    this.prepared.clear();
   }
 
   private hostOf(thing: string): EdgeHost {

@@ -83,11 +83,13 @@ const move = (to: number, change: (places: ModulePlace[]) => void = () => undefi
     return {
       name: place.name,
       kind: 'edge',
-      prepare: (...args) => place.prepare(...args),
+      prepare: (input, epoch) => place.prepare(input, epoch),
       activate: (...args) => place.activate(...args),
       freeze: (...args) => place.freeze(...args),
       release: (...args) => place.release(...args),
       discard: (...args) => place.discard(...args),
+      run: (...args) => place.run(...args),
+      details: () => place.details(),
       modules: () => place.modules(),
     };
   });

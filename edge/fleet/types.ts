@@ -93,12 +93,18 @@ export interface Places {
   find(name: string): ModulePlace | null;
 }
 
+/** What the user of a module can want of it where it is. */
+export type RunAction = 'start' | 'stop' | 'restart';
+
 /** What migration asks of a place. Every step can be repeated; each says whether it is done. */
 export interface ModulePlace {
   readonly name: string;
   readonly kind: 'edge' | 'device';
-  /** Puts a module there without starting it; `wasm` is compiled for the place. Throws with a reason if it cannot. */
-  prepare(input: ModulePackage, epoch: number): Promise<void>;
+  /**
+   * Puts a module there without starting it; `wasm` is compiled for the place. Throws with a reason if it cannot.
+   * `progress` gets 0 to 1 where that takes long.
+   */
+  prepare(input: ModulePackage, epoch: number, progress?: (fraction: number) => void): Promise<void>;
   /** Starts a prepared module, from the state if one is given. */
   activate(thing: string, module: string, epoch: number, state: ModuleState | null): Promise<void>;
   /** Stops it between calls and gives its state; requests wait there from now on. */
@@ -107,6 +113,10 @@ export interface ModulePlace {
   release(thing: string, module: string): Promise<void>;
   /** Takes it away; waiting requests get NOT_HERE. Also undoes `prepare`. */
   discard(thing: string, module: string): Promise<void>;
+  /** Starts, stops or restarts a module for its user. Throws with a reason if it cannot, e.g. while it is moving. */
+  run(thing: string, module: string, action: RunAction): Promise<void>;
+  /** For people: memory, stacks, slots; can be written as JSON. */
+  details(): Promise<Readonly<Record<string, unknown>>>;
   modules(): Promise<
     readonly { readonly thing: string; readonly module: string; readonly epoch: number; readonly state: RunState }[]
   >;

@@ -127,6 +127,12 @@ export class EdgeHost {
     return true;
   }
 
+  /** Stops a module; it stays here, and its services answer 5.03 until `restart`. */
+  async halt(name: string): Promise<void> {
+    this.forget(name);
+    await this.modules.get(name)?.stop();
+  }
+
   /** Starts a module again from the beginning. */
   async restart(name: string): Promise<boolean> {
     const module = this.modules.get(name);

@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { embedManifest } from '../../manifest/section.js';
 import { assemble, modelsOf } from '../test-support/edge.js';
 import { EdgeServer } from './edge-server.js';
@@ -62,15 +62,22 @@ describe('EdgeServer', { timeout: 60_000 }, () => {
     await server!.close();
     url = await start();
     expect(await count(url)).toEqual({ sum: 5 });
-    expect(await (await fetch(`${url}/api/modules`)).json()).toMatchObject([
-      { thing: 'home', module: 'counter', version: '5.0.0', status: { state: 'running', calls: 1 } },
-    ]);
+    await vi.waitFor(async () => {
+      const { modules } = (await (await fetch(`${url}/api/fleet`)).json()) as { modules: unknown[] };
+      expect(modules).toMatchObject([
+        { thing: 'home', module: 'counter', version: '5.0.0', stats: { state: 'running', calls: 1 } },
+      ]);
+    }, 20_000);
     const remove = () => fetch(`${url}/api/things/home/modules/counter`, { method: 'DELETE' });
     expect([(await remove()).status, (await remove()).status]).toEqual([204, 404]);
     expect(await count(url)).toMatchObject({ status: 404 });
     await server!.close();
     url = await start();
-    expect(await (await fetch(`${url}/api/modules`)).json()).toEqual([]);
+    expect(await (await fetch(`${url}/api/fleet`)).json()).toMatchObject({
+      edge: 'test',
+      places: [{ name: 'edge:test', kind: 'edge' }],
+      modules: [],
+    });
   });
 
   it('refuses what is no module or carries no manifest', async () => {

@@ -1,24 +1,25 @@
-// One edge, complete: the place that runs modules, registry, router, and the gateways in front. Takes options and
-// packages; gives an object that the command line and tests drive. Knows no terminal.
-import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+// One edge, complete: the place that runs modules, what it shares with others, router, devices, and the gateways in front.
+// Takes options; gives an object that the command line and tests drive. Puts parts together; knows no terminal.
 import type { Server as CoapServer } from 'coap';
 import type { Duplex } from 'node:stream';
-import { join } from 'node:path';
 import fastify, { type FastifyInstance } from 'fastify';
-import { Method } from '../../compiler/abi/os-layout.js';
-import { DiagnosticError } from '../../compiler/diagnostics.js';
-import type { ModuleModel } from '../../manifest/model.js';
-import { DeviceLink } from '../device/device-link.js';
-import { EdgePlace, modelOfPackage, serviceEntries } from '../fleet/edge-place.js';
-import type { ModulePackage, Placement, Registry, ServiceEntry } from '../fleet/types.js';
+import { EdgePlace } from '../fleet/edge-place.js';
+import type { FleetEvents } from '../fleet/events.js';
+import { recover } from '../fleet/migrate.js';
+import type { ModulePackage, Placement, Registry } from '../fleet/types.js';
 import { startCoapGateway } from '../gateway/coap.js';
 import { addHttpGateway } from '../gateway/http.js';
-import type { HostEvent } from '../host/types.js';
-import { parseLinks } from '../imc/link-format.js';
-import { EmbeddedRegistry } from '../registry/embedded.js';
+import { PlaceDirectory } from '../router/places.js';
 import { Router } from '../router/router.js';
-import { addManagement } from './management.js';
+import { addApi } from './api.js';
+import { Devices } from './devices.js';
+import { EventLog } from './event-log.js';
+import { FaultExplainer } from './faults.js';
+import { localFleet, type Fleet } from './fleet.js';
+import { Models } from './models.js';
+import { Modules } from './modules.js';
+import { Moves } from './moves.js';
+import { Telemetry } from './telemetry.js';
 
 export interface EdgeServerOptions {
   /** Lower-case letters, digits, hyphens. */
@@ -30,48 +31,82 @@ export interface EdgeServerOptions {
   readonly coapPort: number | null;
   /** Address to listen on; default 127.0.0.1. */
   readonly address?: string;
-  readonly onEvent?: (thing: string, event: HostEvent) => void;
-  readonly onDeviceText?: (device: string, text: Uint8Array) => void;
+  /** What is shared with other edges; default: this edge is alone. It is closed with the edge. */
+  readonly fleet?: Fleet;
+  /** Our own bugs, and what could not be brought back; default: standard error. */
+  readonly report?: (error: unknown) => void;
 }
 
-/** Pseudo-module that stands for all services of a device. */
-const DEVICE_MODULE = 'device';
-const WELL_KNOWN = '/.well-known/core';
+/** How often what dead movers have left is looked for. */
+const RECOVER_PERIOD_MS = 30_000;
 
 export class EdgeServer {
   readonly registry: Registry;
+  readonly events: FleetEvents;
+  readonly log = new EventLog();
   readonly router: Router;
   readonly place: EdgePlace;
-  private readonly models = new Map<string, ModuleModel>();
-  private readonly devices = new Map<string, DeviceLink>();
+  readonly places: PlaceDirectory;
+  readonly modules: Modules;
+  readonly moves: Moves;
+  private readonly fleet: Fleet;
+  private readonly models: Models;
+  private readonly devices: Devices;
+  private readonly telemetry: Telemetry;
+  private readonly ending: (() => void)[] = [];
   private http: FastifyInstance | null = null;
   private coap: CoapServer | null = null;
 
   constructor(private readonly options: EdgeServerOptions) {
-    const { name, dataDirectory, onEvent } = options;
-    this.registry = new EmbeddedRegistry(dataDirectory === null ? null : join(dataDirectory, 'registry.jsonl'));
-    this.router = new Router({ registry: this.registry });
+    const { name } = options;
+    const home = `edge:${name}`;
+    const fleet = (this.fleet = options.fleet ?? localFleet(options.dataDirectory));
+    const { registry, events, packages } = fleet;
+    this.registry = registry;
+    this.events = events;
+    this.ending.push(
+      events.watch((event) => this.log.append(event)),
+      registry.watch((change) => {
+        const time = Date.now();
+        if (change.type === 'place') this.log.append({ type: 'place', time, name: change.key, record: change.place });
+        else this.log.append({ time, ...change });
+      }),
+    );
+    this.router = new Router({ registry, elsewhere: (place) => fleet.linkTo(place) });
+    this.places = new PlaceDirectory((place) => fleet.placeOf(place));
+    this.models = new Models(registry, packages);
+    const status = (): Iterable<readonly [string, ReturnType<EdgePlace['statusOf']>]> =>
+      this.place.things().map((thing) => [thing, this.place.statusOf(thing)] as const);
+    const faults = new FaultExplainer(packages);
+    const telemetry = (this.telemetry = new Telemetry({ place: home, registry, events, faults, status }));
     this.place = new EdgePlace({
-      name: `edge:${name}`,
+      name: home,
       elsewhere: (thing, request) => this.router.request(thing, request),
-      ...(onEvent === undefined ? {} : { onEvent }),
+      onEvent: (thing, event) => telemetry.hostEvent(thing, event),
     });
     this.router.connect(this.place);
+    this.places.add(this.place);
+    this.modules = new Modules({ registry, packages, places: this.places, home });
+    this.moves = new Moves({ registry, packages, events, modules: this.modules });
+    this.devices = new Devices({ edge: name, registry, router: this.router, events });
+    fleet.serve({
+      link: (place) => (place === home ? this.place : this.devices.link(place)),
+      place: (place) => this.places.findHere(place),
+    });
   }
 
   /** Opens the ports and starts what ran here before. */
   async start(): Promise<void> {
     const { name, address = '127.0.0.1', httpPort, coapPort } = this.options;
-    await this.registry.announce({ name: this.place.name, kind: 'edge', edge: name, details: {} });
+    await this.models.loadAll();
     await this.restore();
-    if (httpPort !== null) {
-      this.http = fastify();
-      addHttpGateway(this.http, { router: this.router, directory: this });
-      addManagement(this.http, this);
-      await this.http.listen({ port: httpPort, host: address });
-    }
+    await this.registry.announce({ name: this.place.name, kind: 'edge', edge: name, details: {} });
+    this.telemetry.start();
+    const recovering = setInterval(() => void this.recover(), RECOVER_PERIOD_MS);
+    this.ending.push(() => clearInterval(recovering));
+    if (httpPort !== null) await this.listen(httpPort, address);
     if (coapPort !== null) {
-      const observe = this.observe.bind(this);
+      const observe = this.router.observe.bind(this.router);
       this.coap = await startCoapGateway({ router: this.router, observe, port: coapPort, address });
     }
   }
@@ -81,124 +116,72 @@ export class EdgeServer {
     return this.http?.listeningOrigin ?? null;
   }
 
-  modelOf(thing: string, module: string): ModuleModel | null {
-    return this.models.get(`${thing}/${module}`) ?? null;
-  }
-
   /**
-   * Puts a module of a thing on this edge, in the place of an older one.
-   * @throws DiagnosticError for a wrong module or manifest
+   * Puts a module of a thing where it runs, or on this edge.
+   * @throws DiagnosticErrors for a wrong module or manifest
    */
-  async deploy(input: ModulePackage): Promise<Placement> {
-    const model = modelOfPackage(input);
-    const { thing, wasm } = input;
-    const { name: module, version } = model;
-    const stored = this.registry.placement(thing, module);
-    if (stored !== null && stored.value.place !== this.place.name)
-      throw new DiagnosticError('W901', `${module} of ${thing} runs at ${stored.value.place}: migrate it instead`);
-    const epoch = (stored?.value.epoch ?? 0) + 1;
-    const hash = createHash('sha256').update(wasm).digest('hex');
-    const services = serviceEntries(model);
-    const placement: Placement = { thing, module, version, hash, place: this.place.name, epoch, services };
-    await this.place.discard(thing, module);
-    await this.place.prepare(input, epoch);
-    this.keep(input, model);
-    if ((await this.registry.put(placement, stored?.revision ?? 0)) === null) {
-      await this.place.discard(thing, module);
-      throw new DiagnosticError('W901', `${module} of ${thing} was changed by somebody else meanwhile`);
-    }
-    await this.place.activate(thing, module, epoch, null);
-    return placement;
+  deploy(input: ModulePackage): Promise<Placement> {
+    return this.modules.deploy({ ...input, place: null });
   }
 
-  /** Stops a module and forgets it. False if it is not here. */
-  async remove(thing: string, module: string): Promise<boolean> {
-    const stored = this.registry.placement(thing, module);
-    if (stored === null || stored.value.place !== this.place.name) return false;
-    await this.registry.remove(thing, module, stored.revision);
-    await this.place.discard(thing, module);
-    this.models.delete(`${thing}/${module}`);
-    if (this.options.dataDirectory !== null) rmSync(this.packageFile(thing, module), { force: true });
-    return true;
+  /** Attaches a device that speaks CoAP in slipmux frames. */
+  attach(name: string, stream: Duplex): Promise<void> {
+    return this.devices.attach(name, stream);
   }
 
-  /** Attaches a device that speaks CoAP in slipmux frames; its services are those of the thing of its name. */
-  async attach(name: string, stream: Duplex): Promise<void> {
-    const link = new DeviceLink(`device:${name}`, stream, {
-      console: (text) => this.options.onDeviceText?.(name, text),
-      closed: () => void this.detach(name, link),
-      request: (thing, request) =>
-        this.router.request(thing ?? name, { ...request, caller: `${request.caller}@${name}` }),
-    });
-    this.devices.set(name, link);
-    const answer = await link.send({ method: Method.Get, uri: WELL_KNOWN, payload: new Uint8Array(0) });
-    const services = parseLinks(Buffer.from(answer.payload).toString()).flatMap(
-      ({ path, attributes }): ServiceEntry[] =>
-        Object.values(Method).map((method) => {
-          const observable = method === Method.Get && /;obs(?:;|$)/.test(attributes);
-          return { method, path, attributes: method === Method.Get ? attributes : '', observable };
-        }),
-    );
-    const stored = this.registry.placement(name, DEVICE_MODULE);
-    const epoch = (stored?.value.epoch ?? 0) + 1;
-    const place = link.name;
-    await this.registry.put(
-      { thing: name, module: DEVICE_MODULE, version: '', hash: '', place, epoch, services },
-      stored?.revision ?? 0,
-    );
-    await this.registry.announce({ name: place, kind: 'device', edge: this.options.name, details: {} });
-    this.router.connect(link);
-  }
-
+  /** Ends what is under way, then the ports, then the modules. What ran here runs again at the next start. */
   async close(): Promise<void> {
-    for (const link of this.devices.values()) link.close();
+    await this.moves.settled();
+    for (const end of this.ending.splice(0)) end();
+    this.telemetry.stop();
     await this.http?.close();
     this.coap?.close();
+    this.devices.close();
+    await this.registry.withdraw(this.place.name).catch(() => undefined);
     await this.place.close();
+    this.models.close();
     this.router.close();
-    await this.registry.close();
+    await this.fleet.close();
   }
 
-  private async detach(name: string, link: DeviceLink): Promise<void> {
-    this.router.disconnect(link);
-    if (this.devices.get(name) === link) this.devices.delete(name);
-    await this.registry.withdraw(link.name);
+  private async listen(port: number, address: string): Promise<void> {
+    const server = (this.http = fastify({ forceCloseConnections: true, routerOptions: { maxParamLength: 200 } }));
+    addHttpGateway(server, { router: this.router, directory: this.models });
+    const { registry, log, modules, moves } = this;
+    await addApi(server, { edge: this.options.name, registry, log, modules, moves, report: this.report });
+    await server.listen({ port, host: address });
   }
 
-  private observe(thing: string, uri: string, changed: () => void): (() => void) | null {
-    const here = this.place.observe(thing, uri, changed);
-    if (here !== null) return here;
-    const target = this.router.find(thing, uri, Method.Get);
-    if (target === null || target === 'method' || !target.service.observable) return null;
-    const link = [...this.devices.values()].find((entry) => entry.name === target.placement.place);
-    if (link === undefined) return null;
-    return link.observe(thing, uri, changed);
+  private readonly report = (error: unknown): void => {
+    if (this.options.report !== undefined) return this.options.report(error);
+    process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  };
+
+  private async recover(): Promise<void> {
+    try {
+      for (const text of await recover(this.place, this.registry)) this.tell(text);
+    } catch (error) {
+      this.report(error);
+    }
   }
 
-  private keep(input: ModulePackage, model: ModuleModel): void {
-    const { thing, wasm } = input;
-    this.models.set(`${thing}/${model.name}`, model);
-    if (this.options.dataDirectory === null) return;
-    const file = this.packageFile(thing, model.name);
-    mkdirSync(join(file, '..'), { recursive: true });
-    writeFileSync(`${file}.new`, wasm);
-    renameSync(`${file}.new`, file);
+  private tell(text: string): void {
+    const { name: place } = this.place;
+    this.events.publish({ type: 'log', time: Date.now(), place, thing: null, module: null, text });
   }
 
-  private packageFile(thing: string, module: string): string {
-    return join(this.options.dataDirectory!, 'packages', thing, `${module}.wasm`);
-  }
-
-  /** Starts the modules that the registry says are here. */
+  /** Starts the modules that the registry says are here; one that cannot be started does not keep the others from it. */
   private async restore(): Promise<void> {
-    for (const { thing, module, place, epoch } of [...this.registry.placements()]) {
-      if (place !== this.place.name || this.options.dataDirectory === null) continue;
-      const folder = join(this.options.dataDirectory, 'packages', thing);
-      if (!readdirSync(folder).includes(`${module}.wasm`)) continue;
-      const input = { thing, wasm: new Uint8Array(readFileSync(join(folder, `${module}.wasm`))) };
-      await this.place.prepare(input, epoch);
-      this.models.set(`${thing}/${module}`, modelOfPackage(input));
-      await this.place.activate(thing, module, epoch, null);
+    for (const { thing, module, place, epoch, hash } of [...this.registry.placements()]) {
+      if (place !== this.place.name) continue;
+      try {
+        const wasm = await this.fleet.packages.get(hash);
+        if (wasm === null) throw new Error('its package is lost: deploy it again');
+        await this.place.prepare({ thing, wasm }, epoch);
+        await this.place.activate(thing, module, epoch, null);
+      } catch (error) {
+        this.tell(`${module} of ${thing} is not brought back: ${(error as Error).message}`);
+      }
     }
   }
 }

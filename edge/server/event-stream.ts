@@ -1,0 +1,48 @@
+// `GET /api/events`: what happens, as server-sent events (WHATWG HTML, 9.2), from where the client was the last time.
+// Takes the log of events; adds a route. Knows no event in particular.
+import type { FastifyInstance } from 'fastify';
+import type { FleetEvent } from '../fleet/events.js';
+import { HttpError } from './http-error.js';
+import type { EventLog, NumberedEvent } from './event-log.js';
+
+/** Proxies cut connections on which nothing comes. */
+const HEARTBEAT_MS = 15_000;
+/** How long a client waits before it connects again. */
+const RETRY_MS = 1_000;
+/** Bytes that may wait for a client that does not read; then it is cut off and may come again. */
+const MAX_WAITING_BYTES = 4 * 1024 * 1024;
+
+const TYPES: ReadonlySet<string> = new Set<FleetEvent['type']>(['log', 'fault', 'stats', 'move', 'placement', 'place']);
+
+export function addEventStream(server: FastifyInstance, log: EventLog): void {
+  server.get('/api/events', (request, reply) => {
+    const { types, since } = request.query as { types?: string; since?: string };
+    const wanted = types === undefined || types === '' ? TYPES : new Set(types.split(','));
+    for (const type of wanted) if (!TYPES.has(type)) throw new HttpError(400, `there are no events "${type}"`);
+    const last = request.headers['last-event-id'] ?? since;
+    if (last !== undefined && !/^\d{1,16}$/.test(String(last))) throw new HttpError(400, 'since: a number');
+    // From here on the stream is ours.
+    reply.hijack();
+    const { raw } = reply;
+    raw.writeHead(200, {
+      ...(reply.getHeaders() as Record<string, string>),
+      'content-type': 'text/event-stream; charset=utf-8',
+      'cache-control': 'no-store',
+      'x-accel-buffering': 'no',
+    });
+    raw.write(`retry: ${RETRY_MS}\n\n`);
+    const send = ({ id, event }: NumberedEvent): void => {
+      if (!wanted.has(event.type)) return;
+      if (raw.writableLength > MAX_WAITING_BYTES) raw.destroy();
+      else raw.write(`id: ${id}\ndata: ${JSON.stringify(event)}\n\n`);
+    };
+    if (last !== undefined) log.since(Number(last)).forEach(send);
+    const stop = log.watch(send);
+    const heartbeat = setInterval(() => raw.write(': still here\n\n'), HEARTBEAT_MS);
+    raw.on('error', () => undefined);
+    raw.on('close', () => {
+      clearInterval(heartbeat);
+      stop();
+    });
+  });
+}
