@@ -70,6 +70,8 @@ export const DIAGNOSTICS = {
   W816: 'malformed report',
   W901: 'placement',
   W902: 'edge',
+  W903: 'state that cannot move',
+  W904: 'device',
   W910: 'not secure',
   W911: 'token',
   W912: 'enrolment',

@@ -62,8 +62,11 @@ interface Section {
   readonly entsize: number;
 }
 
-/** The executable's bytes. Sections are the image's segments, named `.iram`, `.dram`, `.irom`, `.drom`, `.bss...`. */
-export function writeElf(image: LinkedImage): Uint8Array {
+/**
+ * The executable's bytes. Sections are the image's segments, named `.iram`, `.dram`, `.irom`, `.drom`, `.bss...`.
+ * @param notes contents of further sections by name, which no loader loads
+ */
+export function writeElf(image: LinkedImage, notes: ReadonlyMap<string, Uint8Array> = new Map()): Uint8Array {
   const segments = image.segments;
   const sections: Section[] = [null, ...segments].map((segment) =>
     segment === null ? NULL_SECTION : sectionOf(segment),
@@ -76,6 +79,7 @@ export function writeElf(image: LinkedImage): Uint8Array {
   ];
   const firstGlobal = 1 + symbols.filter((symbol) => symbol.binding === 'local').length;
   const symtab = symbolTable(ordered, segments, strings);
+  for (const [name, bytes] of notes) sections.push(table(name, SHT.PROGBITS, bytes));
   const names = new Strings();
   for (const section of sections) names.add(section.name);
   for (const name of ['.symtab', '.strtab', '.shstrtab']) names.add(name);

@@ -89,6 +89,37 @@ export function readExecutable(bytes: Uint8Array, name: string): Executable {
   return { entry: view.getUint32(24, true), segments, symbols };
 }
 
+/**
+ * Contents of a section by name, null if there is none.
+ * @throws DiagnosticError W701
+ */
+export function readSection(bytes: Uint8Array, wanted: string, file: string): Uint8Array | null {
+  // Checks that this is an ELF file of the right kind.
+  readExecutable(bytes, file);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const headers = view.getUint32(32, true);
+  const count = view.getUint16(48, true);
+  const contents = (index: number): Uint8Array => {
+    const at = headers + index * SHDR_BYTES;
+    const offset = view.getUint32(at + 16, true);
+    const size = view.getUint32(at + 20, true);
+    if (offset + size > bytes.length)
+      throw new DiagnosticError('W701', 'a section reaches beyond the end of the file', { file });
+    return bytes.subarray(offset, offset + size);
+  };
+  const namesIndex = view.getUint16(50, true);
+  if (namesIndex >= count) return null;
+  const names = Buffer.from(contents(namesIndex));
+  for (let i = 0; i < count; i++) {
+    const at = headers + i * SHDR_BYTES;
+    const type = view.getUint32(at + 4, true);
+    const start = view.getUint32(at, true);
+    const end = start < names.length ? names.indexOf(0, start) : -1;
+    if (type === SHT.PROGBITS && end >= start && names.toString('utf8', start, end) === wanted) return contents(i);
+  }
+  return null;
+}
+
 function readSymbols(view: DataView, offset: number, size: number, names: Buffer, symbols: ExecutableSymbol[]): void {
   for (let at = offset; at + SYM_BYTES <= offset + size; at += SYM_BYTES) {
     const section = view.getUint16(at + 14, true);

@@ -21,8 +21,8 @@ export interface BaseImage {
   readonly slots: readonly SlotPlace[];
 }
 
-/** The value of `app.slots.json`. */
-interface Description {
+/** The value of `app.slots.json`; the firmware description in the ELF contains it too. */
+export interface LinkDescription {
   readonly format: number;
   readonly board: string;
   readonly abi: { readonly wasm: number; readonly os: number };
@@ -31,7 +31,7 @@ interface Description {
   readonly symbols: Readonly<Record<string, number>>;
 }
 
-export function linkDescription(linked: LinkedImage, slots: readonly SlotPlace[]): Description {
+export function linkDescription(linked: LinkedImage, slots: readonly SlotPlace[]): LinkDescription {
   const symbols: Record<string, number> = {};
   for (const name of [...LINK_INTERFACE].sort()) {
     const symbol = linked.symbols.get(name);
@@ -49,10 +49,15 @@ export function linkDescription(linked: LinkedImage, slots: readonly SlotPlace[]
 
 /** @throws DiagnosticError W801, W812 */
 export function readLinkDescription(bytes: Uint8Array, file: string): BaseImage {
+  return checkLinkDescription(parseJson(bytes, file).value, file);
+}
+
+/** Parsed JSON that came from outside. @throws DiagnosticError W812 */
+export function checkLinkDescription(json: unknown, file: string): BaseImage {
   const fail = (message: string): never => {
     throw new DiagnosticError('W812', `${message}: is this the .slots.json of an image with slots?`, { file });
   };
-  const value = parseJson(bytes, file).value as Partial<Description> | null;
+  const value = json as Partial<LinkDescription> | null;
   if (typeof value !== 'object' || value?.format !== FORMAT) return fail(`no link description of form ${FORMAT}`);
   const board = BOARDS.get(String(value.board));
   if (board === undefined) return fail(`unknown board "${String(value.board)}"`);

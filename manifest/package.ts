@@ -1,13 +1,15 @@
-// Takes one module of a manifest and a slot of an image, gives the signed package that a device installs there; and
+// Takes one module of a manifest and a slot of an image, gives the package that a device installs there, signed; and
 // opens packages again. Refuses to know the file system.
 import type { KeyObject } from 'node:crypto';
 import { ABI_VERSION } from '../compiler/abi/layout.js';
 import { OS_ABI_VERSION, PACKAGE_MAGIC, TS_PACKAGE } from '../compiler/abi/os-layout.js';
 import { DiagnosticError } from '../compiler/diagnostics.js';
+import type { IrModule } from '../compiler/ir/module.js';
 import { compileInputs } from '../linker/build.js';
 import type { BuildOptions, WasmInput } from '../linker/build.js';
 import { linkBank } from '../linker/link-bank.js';
 import type { LinkedImage } from '../linker/linked.js';
+import type { MemoryDecision } from '../linker/memory-plan.js';
 import type { SlotPlace } from '../linker/slots.js';
 import type { BaseImage } from './base.js';
 import { memoryLimits, osCompileOptions } from './build.js';
@@ -22,39 +24,66 @@ import type { ModuleModel } from './model.js';
 /** Where the package's header points. */
 const INFO_SYMBOL = 'ts_package_info';
 
-export interface Package {
-  /** The COSE_Sign1, or without a key what would be signed. */
-  readonly bytes: Uint8Array;
+export interface LinkedPackage {
   /** Header, constants and code as they lie in the bank. */
   readonly contents: Uint8Array;
   readonly linked: LinkedImage;
   readonly ramBytes: number;
   readonly needs: readonly StackNeed[];
+  /** The module as it was read, before anything was left out. */
+  readonly ir: IrModule;
+  /** What its memories are there. */
+  readonly memories: readonly MemoryDecision[];
 }
 
+export interface Package extends LinkedPackage {
+  /** The COSE_Sign1. */
+  readonly bytes: Uint8Array;
+}
+
+type PackageOptions = Pick<BuildOptions, 'compile' | 'onProgress'>;
+
 /**
- * Links module `name` of the manifest for a slot.
+ * Links module `name` of the manifest for a slot and signs it.
  * @param key private Ed25519 key
- * @throws DiagnosticErrors for every fault of manifest and module, W403 if it does not fit the slot, W812 if there is none
+ * @throws as linkPackage
  */
 export function buildPackage(
-  { app, findings }: LoadedManifest,
+  loaded: LoadedManifest,
   name: string,
   input: WasmInput,
   base: BaseImage,
   slotName: string,
   key: KeyObject,
-  options: Pick<BuildOptions, 'compile' | 'onProgress'>,
+  options: PackageOptions,
 ): Package {
+  const linked = linkPackage(loaded, name, input, base, slotName, options);
+  return { ...linked, bytes: signMessage(linked.contents, key) };
+}
+
+/**
+ * Links module `name` of the manifest for a slot.
+ * @throws DiagnosticErrors for every fault of manifest and module, W403 if it does not fit the slot, W812 if there is none
+ */
+export function linkPackage(
+  { app, findings }: LoadedManifest,
+  name: string,
+  input: WasmInput,
+  base: BaseImage,
+  slotName: string,
+  options: PackageOptions,
+): LinkedPackage {
   const model = app.modules.find((module) => module.name === name);
   if (model === undefined) throw new DiagnosticError('W812', `the manifest has no module "${name}"`);
   const slot = findSlot(base, slotName);
   const limits = memoryLimits([model]);
   let facts: ModuleFacts | undefined;
+  let read: IrModule | undefined;
   const compiled = compileInputs(
     [{ ...input, name }],
     { ...options, compile: osCompileOptions(options), memory: { limits } },
     ([ir]) => {
+      read = ir;
       facts = checkModule(model, ir!, findings);
       findings.raise();
     },
@@ -71,7 +100,7 @@ export function buildPackage(
   const needs = checkStacks([model], linked.modules, findings);
   findings.raise();
   writeHeader(bytes, model, linked, base, slot, ramBytes);
-  return { bytes: signMessage(bytes, key), contents: bytes, linked, ramBytes, needs };
+  return { contents: bytes, linked, ramBytes, needs, ir: read!, memories: compiled.decisions };
 }
 
 function findSlot({ slots }: BaseImage, name: string): SlotPlace {

@@ -33,7 +33,11 @@ export function readManifestSection(wasm: Uint8Array, file: string): ManifestSec
   };
   if (second !== undefined) fail('the module has two of them');
   if (section.end - section.start > MAX_SECTION_BYTES) fail(`longer than ${MAX_SECTION_BYTES} bytes`);
-  const value = decodeStrictly(wasm.subarray(section.start, section.end), fail);
+  return sectionOfValue(decodeStrictly(wasm.subarray(section.start, section.end), fail), fail);
+}
+
+/** The section's value as parts, which have not been checked any further. */
+export function sectionOfValue(value: unknown, fail: (message: string) => never): ManifestSection {
   if (!isObject(value) || value['thingspire'] !== SECTION_FORMAT) return fail(`is not of form ${SECTION_FORMAT}`);
   const { module, types } = value;
   if (!isObject(module) || !isObject(types)) return fail('has no module or no types');

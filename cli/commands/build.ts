@@ -6,6 +6,7 @@ import { writeElf } from '../../linker/elf-output.js';
 import { formatMap } from '../../linker/map-file.js';
 import { linkDescription } from '../../manifest/base.js';
 import { formatDeviceBill } from '../../manifest/device-bill.js';
+import { firmwareNotes } from '../../manifest/firmware.js';
 import { ExitCode } from '../exit-codes.js';
 import { note, noteDiagnostic, Outputs, printJson, Progress } from '../io.js';
 import { compileOptions, jsonOption, layoutOptions, toBuildOptions } from '../options.js';
@@ -49,7 +50,11 @@ export const buildCommand: Command<Args> = {
         type: 'string',
         requiresArg: true,
       })
-      .option('elf', { describe: 'also write an ELF executable with symbols', type: 'string', requiresArg: true })
+      .option('elf', {
+        describe: 'also write an ELF executable with symbols; an edge knows devices by it',
+        type: 'string',
+        requiresArg: true,
+      })
       .option('map', { describe: 'also write a map for people', type: 'string', requiresArg: true })
       .option('quiet', { alias: 'q', describe: 'no bill', type: 'boolean', default: false }) as never,
   run: (args) => {
@@ -82,7 +87,9 @@ function writeApplication(
   progress.clear();
   const outputs = new Outputs();
   outputs.add(output, image);
-  if (args.elf !== undefined) outputs.add(args.elf, writeElf(linked));
+  const { loaded, publicKey } = application;
+  if (args.elf !== undefined)
+    outputs.add(args.elf, writeElf(linked, firmwareNotes(loaded.app, linked, slots, publicKey)));
   if (args.map !== undefined) outputs.add(args.map, formatMap(linked, image.length));
   if (slots.length > 0 && output !== '-')
     outputs.add(

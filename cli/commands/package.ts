@@ -1,7 +1,8 @@
 // `wasm-aot package`: a module linked for a slot of an image and signed, for installation on a running device.
 import { DiagnosticError } from '../../compiler/diagnostics.js';
 import { writeElf } from '../../linker/elf-output.js';
-import { readLinkDescription } from '../../manifest/base.js';
+import { readLinkDescription, type BaseImage } from '../../manifest/base.js';
+import { isElf, readFirmware } from '../../manifest/firmware.js';
 import { readPrivateKey } from '../../manifest/keys.js';
 import { buildPackage } from '../../manifest/package.js';
 import { ExitCode } from '../exit-codes.js';
@@ -44,7 +45,7 @@ export const packageCommand: Command<Args> = {
       .option('module', { describe: 'which one (default: the only one)', type: 'string', requiresArg: true })
       .option('slot', { describe: 'where it goes (default: the only slot)', type: 'string', requiresArg: true })
       .option('base', {
-        describe: '.slots.json of the image',
+        describe: '.slots.json or .elf of the image',
         type: 'string',
         requiresArg: true,
         demandOption: true,
@@ -63,7 +64,7 @@ export const packageCommand: Command<Args> = {
       })
       .option('elf', { describe: 'also write an ELF with symbols', type: 'string', requiresArg: true }) as never,
   run: (args) => {
-    const base = readLinkDescription(readInput(args.base), displayName(args.base));
+    const base = readBase(readInput(args.base), displayName(args.base));
     const key = readPrivateKey(readInput(args.key), displayName(args.key));
     const { loaded, name, input } = readModuleOf(args.input, args.module);
     const slot = args.slot ?? onlySlot(base.slots.map((candidate) => candidate.name));
@@ -88,6 +89,10 @@ export const packageCommand: Command<Args> = {
     return ExitCode.Ok;
   },
 };
+
+function readBase(bytes: Uint8Array, file: string): BaseImage {
+  return isElf(bytes) ? readFirmware(bytes, file).image : readLinkDescription(bytes, file);
+}
 
 function onlySlot(names: readonly string[]): string {
   const [name] = names;

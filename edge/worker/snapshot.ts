@@ -3,7 +3,7 @@
 /// <reference lib="dom" />
 import type { RewrittenModule, SegmentKind } from '../module/rewrite.js';
 import { exportOfDropped, exportOfFunc, exportOfGlobal, exportOfMemory, exportOfTable } from '../module/rewrite.js';
-import { ValType } from '../../compiler/wasm/types.js';
+import { ValType, type WasmData, type WasmElem } from '../../compiler/wasm/types.js';
 
 /** Entry of a table that refers to nothing. */
 export const NULL_REFERENCE = -1;
@@ -15,7 +15,7 @@ export interface ScalarSnapshot {
   readonly globals: readonly (bigint | null)[];
   /** Function indices by table index. */
   readonly tables: readonly (readonly number[])[];
-  /** Segments that the module has dropped. */
+  /** Passive segments that the module has dropped. */
   readonly dropped: readonly { readonly kind: SegmentKind; readonly segment: number }[];
 }
 
@@ -72,15 +72,22 @@ export function takeSnapshot(
     tables.push(entries);
   }
   const dropped = (['data', 'elem'] as const).flatMap((kind) =>
-    (kind === 'data' ? module.data : module.elems).flatMap((_, segment) => {
+    (kind === 'data' ? module.data : module.elems).flatMap((declared, segment) => {
       const flag = exports[exportOfDropped(kind, segment)] as WebAssembly.Global | undefined;
-      return flag?.value === 1 ? [{ kind, segment }] : [];
+      // Of others it makes no difference: active and declared ones are gone since the start.
+      return flag?.value === 1 && isPassive(declared) ? [{ kind, segment }] : [];
     }),
   );
   const memories = module.memories.map((_, index) =>
     new Uint8Array((exports[exportOfMemory(index)] as WebAssembly.Memory).buffer).slice(),
   );
   return { memories, globals, tables, dropped };
+}
+
+/** Can be copied from after the start: not empty, and not dropped by it. */
+function isPassive(segment: WasmData | WasmElem): boolean {
+  const length = 'end' in segment ? segment.end - segment.start : (segment.funcs ?? segment.exprs!).length;
+  return segment.mode === 'passive' && length > 0;
 }
 
 /** Brings a fresh instance into the state. False if it does not fit the module; then the instance is unusable. */
