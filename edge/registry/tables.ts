@@ -8,6 +8,8 @@ export class RegistryTables {
   private readonly byKey = new Map<string, Stored<Placement>>();
   private readonly placesByName = new Map<string, PlaceRecord>();
   private readonly listeners = new Set<(change: RegistryChange) => void>();
+  /** Revisions of removals: an older write that arrives later does not bring a placement back. */
+  private readonly removed = new Map<string, number>();
 
   *placements(): IterableIterator<Placement> {
     for (const { value } of this.byKey.values()) yield value;
@@ -26,14 +28,36 @@ export class RegistryTables {
     return () => this.listeners.delete(listener);
   }
 
+  place(name: string): PlaceRecord | null {
+    return this.placesByName.get(name) ?? null;
+  }
+
   /** Applies a change unless it is older than what is here. */
   setPlacement(key: string, placement: Placement | null, revision: number): void {
-    const known = this.byKey.get(key);
-    if (known !== undefined && known.revision >= revision) return;
+    if ((this.byKey.get(key)?.revision ?? this.removed.get(key) ?? 0) >= revision) return;
     if (placement === null) {
+      this.removed.set(key, revision);
       if (!this.byKey.delete(key)) return;
-    } else this.byKey.set(key, { value: placement, revision });
+    } else {
+      this.removed.delete(key);
+      this.byKey.set(key, { value: placement, revision });
+    }
     this.tell({ type: 'placement', key, placement });
+  }
+
+  /** Replaces all placements, also newer ones; tells of what differs. */
+  resetPlacements(all: ReadonlyMap<string, Stored<Placement>>): void {
+    this.removed.clear();
+    for (const key of [...this.byKey.keys()]) {
+      if (all.has(key)) continue;
+      this.byKey.delete(key);
+      this.tell({ type: 'placement', key, placement: null });
+    }
+    for (const [key, stored] of all) {
+      if (this.byKey.get(key)?.revision === stored.revision) continue;
+      this.byKey.set(key, stored);
+      this.tell({ type: 'placement', key, placement: stored.value });
+    }
   }
 
   setPlace(name: string, place: PlaceRecord | null): void {
