@@ -232,10 +232,10 @@ export class NatsPlaces {
 
   /** Brings the tables to what counts now for a place. */
   private refresh(name: string): void {
-    const announced = this.announced.get(name);
-    const alive = announced !== undefined && this.sessionOf(announced.record.edge) === announced.session;
     const own = this.own.get(name)?.record ?? null;
-    const record = own === null || this.takenBy(name) !== null ? (alive ? announced.record : null) : own;
+    // What the bucket says of own places is late.
+    const other = this.takenBy(name) === null ? null : this.announced.get(name)!.record;
+    const record = other ?? own;
     const known = this.tables.place(name);
     if (JSON.stringify(known) !== JSON.stringify(record)) this.tables.setPlace(name, record);
   }
