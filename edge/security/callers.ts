@@ -1,31 +1,15 @@
-// Names of callers: who may call by a contract, and what a device may say about itself. Takes and gives names; knows no
-// transport.
+// Names of callers as they cross from one place to another, and what a device may say about itself. Takes and gives
+// names; who may call is for manifest/callers.ts. Knows no transport.
 //
 // A module is `NAME` inside its thing and `NAME@THING` outside; a person or program behind a gateway is `user:NAME`.
 
 const MODULE = /^[a-z][a-z0-9-]{0,62}$/;
-const USER = /^user:[a-z][a-z0-9-]{0,30}$/;
-/** In a contract: everybody with a token. */
-const ALL_USERS = 'user:*';
-
 /** The caller as a service of `thing` sees it: modules of its own thing without `@THING`. */
 export function callerAt(caller: string, thing: string): string {
   const suffix = `@${thing}`;
   const bare = caller.endsWith(suffix) ? caller.slice(0, -suffix.length) : caller;
   // Only a module has a thing: "user:anna@porch" stays what it is, and is nobody.
   return MODULE.test(bare) ? bare : caller;
-}
-
-/**
- * Whether a contract lets `caller` in.
- * @param callers of the contract; null: everybody
- * @param thing that the service belongs to
- */
-export function mayCall(callers: readonly string[] | null, caller: string, thing: string): boolean {
-  if (callers === null) return true;
-  const name = callerAt(caller, thing);
-  if (callers.includes(name) || callers.includes(caller)) return true;
-  return USER.test(name) && callers.includes(ALL_USERS);
 }
 
 /**
