@@ -84,5 +84,10 @@ export default tseslint.config(
       },
     },
   },
+  {
+    // The page runs in a browser; tsc checks its names against the DOM (edge/web/page/tsconfig.json).
+    files: ['edge/web/page/**/*.js'],
+    rules: { 'no-undef': 'off' },
+  },
   ...arrows,
 );

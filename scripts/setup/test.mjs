@@ -8,7 +8,7 @@ import { buildExamples } from './examples.mjs';
 
 /** [name, command, args]; in the order of how fast they find a fault. */
 const CHECKS = [
-  ['types', 'npx', ['tsc', '-p', 'tsconfig.json', '--noEmit']],
+  ['types', 'npm', ['run', '--silent', 'typecheck']],
   ['lint', 'npm', ['run', '--silent', 'lint']],
   ['unit tests', 'npx', ['vitest', 'run']],
   ['spec suite', 'npm', ['run', '--silent', 'spec']],

@@ -1,0 +1,38 @@
+// Starts the page: puts views, pointer, keyboard and the events of the edge together. Takes the document.
+import { render } from './lit-html/lit-html.js';
+import { drawWith, move, start, state } from './app.js';
+import { openDeploy } from './deploy.js';
+import { dragging, dropping } from './drag.js';
+import { keys } from './keys.js';
+import { routes } from './routes.js';
+import { shell } from './view/shell.js';
+
+const root = /** @type {HTMLElement} */ (document.getElementById('page'));
+const drawRoutes = routes(/** @type {SVGSVGElement} */ (/** @type {unknown} */ (document.getElementById('routes'))));
+
+/** Whether the log is read at its end, and so stays there. */
+const atEnd = (/** @type {Element} */ lines) => lines.scrollHeight - lines.scrollTop - lines.clientHeight < 24;
+
+function draw() {
+  const lines = root.querySelector('[data-follow]');
+  const follow = lines === null || atEnd(lines);
+  render(shell(), root);
+  const after = root.querySelector('[data-follow]');
+  if (follow && after !== null) after.scrollTop = after.scrollHeight;
+  drawRoutes(state.fleet.moves);
+}
+
+drawWith(draw);
+draw();
+dragging(root, {
+  may: (key) => {
+    const module = state.fleet.modules.get(key);
+    return module !== undefined && module.hash !== '' && !state.fleet.moves.has(key);
+  },
+  placeOf: (key) => state.fleet.modules.get(key)?.place ?? null,
+  drop: (key, place) => void move(key, place),
+});
+dropping(root, (place, files) => void openDeploy(place, files));
+keys(root);
+addEventListener('resize', () => drawRoutes(state.fleet.moves));
+start();

@@ -1,0 +1,163 @@
+// A module on the map: card where there is room, row where there are many, dashed while it is on its way. Takes a module
+// and the state of the page; gives templates.
+/** @import { Module } from '../fleet.js' */
+/** @import { MoveEvent } from '../../../fleet/events.js' */
+import { html, nothing } from '../lit-html/lit-html.js';
+import { select, state } from '../app.js';
+import { bytes, bytesOf, latency, placeName, rate } from '../format.js';
+import { openModuleMenu } from './menu.js';
+import { bar, colourOf, curve, progress } from './figures.js';
+import { icons } from './icons.js';
+
+/** Built into a device's image, or the device itself: they stay where they are. @param {Module} module */
+export const isFixed = (module) => module.hash === '';
+
+/** @type {Record<string, string>} */
+const STEPS = {
+  prepare: 'preparing the place',
+  freeze: 'stopped between calls',
+  commit: 'changing the route',
+  activate: 'starting there',
+  discard: 'cleaning up',
+};
+
+/** @param {MoveEvent} move */
+export const stepText = (move) => STEPS[move.step] ?? move.step;
+
+/** @type {Record<string, string>} */
+const TONES = { running: 'good', starting: 'busy', 'backing off': 'warn', failed: 'bad' };
+
+/** @param {Module} module */
+export function stateOf(module) {
+  if (state.fleet.moves.has(module.key)) return { text: 'moving', tone: 'busy' };
+  if (!state.fleet.places.has(module.place)) return { text: 'away', tone: 'bad' };
+  const text = module.stats?.state ?? 'not measured';
+  return { text, tone: TONES[text] ?? 'plain' };
+}
+
+/** @param {Module} module */
+export const faultsOf = (module) =>
+  Math.max(module.stats?.faults ?? 0, state.fleet.faults.get(module.key)?.length ?? 0);
+
+/**
+ * @param {Module} module
+ * @param {'card' | 'row'} form
+ * @param {boolean} current whether Tab reaches it; the arrow keys reach the others
+ */
+export function card(module, form, current) {
+  const { key, thing, stats, version } = module;
+  const move = state.fleet.moves.get(key);
+  const condition = stateOf(module);
+  const selected = state.selection?.kind === 'module' && state.selection.key === key;
+  const classes = [
+    form,
+    colourOf(thing),
+    selected ? 'selected' : '',
+    move === undefined ? '' : 'moving',
+    state.arrived.has(key) ? 'arrived' : '',
+    isFixed(module) ? 'fixed' : '',
+  ];
+  const faults = faultsOf(module);
+  return html`<li>
+    <article class=${classes.join(' ')} data-module=${key}>
+      <header>
+        ${
+          isFixed(module)
+            ? html`<span class="grip" title="Part of the firmware: it stays here">${icons.lock}</span>`
+            : html`<span class="grip" data-grip title="Drag to move">${icons.grip}</span>`
+        }
+        <h4>
+          <button
+            class="open"
+            data-card=${key}
+            tabindex=${current ? 0 : -1}
+            aria-pressed=${selected}
+            aria-keyshortcuts="m"
+            @click=${() => select({ kind: 'module', key })}
+          >
+            ${module.module}<span class="sr"> of ${thing}</span>
+          </button>
+        </h4>
+        ${
+          faults > 0
+            ? html`<span class="badge" title="Faults since its start"
+                >${icons.fault}${faults}<span class="sr"> faults</span></span
+              >`
+            : nothing
+        }
+        <button
+          class="quiet icon-button"
+          tabindex=${current ? 0 : -1}
+          aria-haspopup="menu"
+          aria-label="Move ${module.module} and more"
+          data-menu=${key}
+          @click=${(/** @type {MouseEvent} */ event) => openModuleMenu(module, /** @type {HTMLElement} */ (event.currentTarget))}
+        >
+          ${icons.more}
+        </button>
+      </header>
+      <p class="about">
+        <span class="thing">${thing}</span>
+        ${version === '' ? nothing : html`<span class="version">${version}</span>`}
+        <span class="condition ${condition.tone}">${condition.text}</span>
+      </p>
+      ${move === undefined ? measured(module, form) : moving(move)}
+      ${form === 'card' && stats !== null && move === undefined ? bills(module) : nothing}
+    </article>
+  </li>`;
+}
+
+/**
+ * @param {Module} module
+ * @param {'card' | 'row'} form
+ */
+function measured({ rate: perSecond, rates, latencies, stats }, form) {
+  const median = stats?.latency?.median ?? null;
+  const figures = html`<span class="figure"
+      ><b>${perSecond === null ? '–' : rate(perSecond)}</b><span class="unit">/s</span
+      ><span class="sr"> calls</span></span
+    >
+    ${form === 'card' ? curve(rates) : nothing}
+    <span class="figure latency"
+      ><b>${median === null ? '–' : latency(median)}</b><span class="sr"> median latency</span></span
+    >
+    ${form === 'card' ? curve(latencies) : nothing}`;
+  return html`<div class="figures">${figures}</div>`;
+}
+
+/** @param {MoveEvent} move */
+function moving(move) {
+  return html`<div class="on-its-way">
+    <span>to <b>${placeName(move.to)}</b>: ${stepText(move)}</span>
+    ${progress(move.progress, `Move of ${move.module} to ${placeName(move.to)}`)}
+  </div>`;
+}
+
+/** Memory and stack, used and of how much. @param {Module} module */
+export function bills({ stats }) {
+  if (stats === null) return nothing;
+  const { memoryBytes, memoryMaxBytes, stackBytes, stackMaxBytes } = stats;
+  const memory = memoryMaxBytes === null ? bytes(memoryBytes) : bytesOf(memoryBytes, memoryMaxBytes);
+  return html`<div class="bills">
+    ${bar('memory', memory, memoryMaxBytes === null ? null : memoryBytes / Math.max(1, memoryMaxBytes))}
+    ${
+      stackBytes === null
+        ? nothing
+        : bar(
+            'stack',
+            stackMaxBytes === null ? bytes(stackBytes) : bytesOf(stackBytes, stackMaxBytes),
+            stackMaxBytes === null ? null : stackBytes / Math.max(1, stackMaxBytes),
+          )
+    }
+  </div>`;
+}
+
+/** Where a module will be in a moment. @param {MoveEvent} move */
+export function arriving(move) {
+  return html`<li>
+    <article class="card arriving ${colourOf(move.thing)}" data-arriving=${`${move.thing}.${move.module}`}>
+      <header><h4>${move.module}</h4></header>
+      <p class="about"><span class="thing">${move.thing}</span> from ${placeName(move.from)}</p>
+    </article>
+  </li>`;
+}
