@@ -1,25 +1,28 @@
-// A device on a serial line or TCP as a place: requests go as CoAP over slipmux. Takes a stream; gives answers. Knows no
-// registry.
-import { Agent, createServer } from 'coap';
-import type { IncomingMessage, OutgoingMessage, Server } from 'coap';
+// The line to a device, a serial port or TCP: CoAP in slipmux frames both ways, console text beside them. Takes a stream;
+// gives answers, observations and what the device asks for. Knows no module and no registry.
+import { randomBytes } from 'node:crypto';
 import type { Duplex } from 'node:stream';
-import { InternalError } from '../../compiler/diagnostics.js';
-import { RecentAnswers } from '../fleet/recent-answers.js';
-import { NOT_HERE, type PlaceAnswer, type PlaceLink } from '../fleet/types.js';
+import { ResponseCode } from '../../compiler/abi/os-layout.js';
+import { Unreachable } from '../router/unreachable.js';
+import type { PlaceAnswer, PlaceLink } from '../fleet/types.js';
 import type { ServiceRequest } from '../host/types.js';
-import { methodName, methodNumber, ResponseCode } from '../../compiler/abi/os-layout.js';
-import { codeText } from '../gateway/codes.js';
+import { callerAt, callerFromDevice } from '../security/callers.js';
 import type { Answer } from '../worker/protocol.js';
-import { StreamSocket } from './stream-socket.js';
+import { CoapClient, type ClientAnswer, type ClientRequest } from './coap-client.js';
+import { readMessage, writeMessage, type Message, type Outgoing } from './coap-message.js';
+import { CoapServer } from './coap-server.js';
+import { encodeCoapFrame, SlipmuxDecoder, type SlipmuxCounts } from './slipmux.js';
 
 export interface DeviceLinkEvents {
   console(text: Uint8Array): void;
   closed(): void;
   /**
    * A request of a module on the device for something elsewhere. `thing`: from Uri-Host, null for a plain path.
-   * `request.caller` is what the device says.
+   * `request.caller` is `MODULE@THING`.
    */
   request?(thing: string | null, request: ServiceRequest): Promise<Answer>;
+  /** Observing of the same kind; null: not there, or not observable. */
+  observe?(thing: string | null, uri: string, changed: () => void): (() => void) | null;
 }
 
 /**
@@ -27,69 +30,70 @@ export interface DeviceLinkEvents {
  * on the device makes on our behalf can come back to the device.
  */
 const MAX_OUTSTANDING = 4;
-/** Payloads above this go in blocks: what a device's receive buffer takes. */
-const BLOCK_BYTES = 1024;
-/** Block1 option: number 0, no more, size exponent 6 (1,024 bytes); the library goes on from there. */
-const FIRST_BLOCK = 6;
-/** Elective option, string: who calls, `MODULE` or `MODULE@THING`. The device believes the gateway. */
-const CALLER_OPTION = '65000';
 /** Most bytes of an answer to a device: one message. */
 const MAX_ANSWER_BYTES = 1024;
 
-/** What goes over the line of a request; without a caller, services that name their callers refuse it. */
-export type DeviceRequest = Pick<ServiceRequest, 'method' | 'uri' | 'payload'> & { readonly caller?: string };
+export type { ClientRequest as DeviceRequest };
 
 export class DeviceLink implements PlaceLink {
   /** Requests under way, and those that wait for one of them to end. */
   private outstanding = 0;
   private readonly waiting: (() => void)[] = [];
-  /** Requests of the device that were answered lately. */
-  private readonly served = new RecentAnswers();
+  private readonly decoder: SlipmuxDecoder;
+  private readonly client: CoapClient;
+  private readonly server: CoapServer;
+  private down = false;
 
-  private readonly socket: StreamSocket;
-  private readonly agent: Agent;
-  private readonly server: Server;
-
+  /** @param thing whose modules the device runs, by default that of its name */
   constructor(
     /** `device:NAME`. */
     readonly name: string,
-    stream: Duplex,
+    private readonly stream: Duplex,
     private readonly events: DeviceLinkEvents,
+    private readonly thing = name.replace(/^device:/, ''),
   ) {
-    this.socket = new StreamSocket(stream, events);
-    this.agent = new Agent({ type: 'udp4', socket: this.socket.client.asSocket });
-    this.server = createServer({ type: 'udp4' }, (request: IncomingMessage, response: OutgoingMessage) => {
-      this.serve(request, response).catch(() => undefined);
+    const send = (message: Outgoing): void => this.transmit(message);
+    // Both number their messages: an acknowledgement must not be taken for another's.
+    let id = randomBytes(2).readUInt16BE();
+    const nextId = (): number => (id = (id + 1) & 0xffff);
+    this.client = new CoapClient(send, nextId);
+    this.server = new CoapServer(send, nextId, {
+      request: (message) => this.serve(message),
+      observe: ({ host, uri }, changed) => events.observe?.(host, uri, changed) ?? null,
     });
-    this.server.listen(this.socket.server);
+    this.decoder = new SlipmuxDecoder({
+      coap: (bytes) => this.receive(bytes),
+      console: (text) => events.console(text),
+    });
+    stream.on('data', (chunk: Uint8Array) => this.decoder.push(chunk));
+    stream.on('error', () => undefined);
+    stream.once('close', () => this.ended());
   }
 
   /** Frames seen so far. */
-  get counts(): { readonly good: number; readonly bad: number } {
-    return this.socket.counts;
+  get counts(): SlipmuxCounts {
+    return this.decoder.counts;
   }
 
-  request(_thing: string, request: ServiceRequest, _id: string): Promise<PlaceAnswer> {
-    return this.send(request);
+  get isDown(): boolean {
+    return this.down;
   }
 
-  /** Sends one request. Rejects when the device does not answer. */
-  async send(request: DeviceRequest): Promise<Answer> {
-    if (this.outstanding >= MAX_OUTSTANDING) await new Promise<void>((resolve) => this.waiting.push(resolve));
-    this.outstanding++;
-    try {
-      return await this.exchange(request);
-    } finally {
-      this.outstanding--;
-      this.waiting.shift()?.();
-    }
+  /** @throws as send */
+  async request(
+    thing: string,
+    { method, uri, payload, caller, withinMs }: ServiceRequest,
+    _id: string,
+  ): Promise<PlaceAnswer> {
+    const within = withinMs === undefined ? {} : { timeoutMs: withinMs };
+    return this.send({ method, uri, payload, caller: callerAt(caller, thing), ...within });
   }
 
   observe(_thing: string, uri: string, changed: () => void): () => void {
     let stop: (() => void) | null = null;
     let ended = false;
     let first = true;
-    void this.follow(uri, () => {
+    this.follow(uri, () => {
       // The first is what there was already.
       if (!first) changed();
       first = false;
@@ -105,85 +109,79 @@ export class DeviceLink implements PlaceLink {
     };
   }
 
+  /**
+   * Sends one request.
+   * @throws Unreachable if the line is down and nothing was sent; NoAnswer if it may have run
+   */
+  async send(request: ClientRequest): Promise<ClientAnswer> {
+    return this.inTurn(() => this.client.request(request));
+  }
+
+  /** One block of a representation, by number. @throws as send */
+  async block(request: ClientRequest, number: number, bytes: number): Promise<Message> {
+    return this.inTurn(() => this.client.block(request, number, bytes));
+  }
+
   /** Observes a service; `changed` gets each representation. Gives a function that ends it, null if it is refused. */
-  follow(uri: string, changed: (answer: Answer) => void): Promise<(() => void) | null> {
-    return new Promise((resolve, reject) => {
-      const request = this.open({ method: 1, uri, payload: new Uint8Array(0) }, true);
-      request.on('error', reject);
-      request.on('response', (response: IncomingMessage) => {
-        const report = (): void => changed({ code: codeByte(response.code), payload: response.payload });
-        if (response.headers['Observe'] === undefined) {
-          resolve(null);
-          return;
-        }
-        report();
-        response.on('data', () => report());
-        resolve(() => (response as unknown as { close(): void }).close());
-      });
-      request.end();
-    });
+  follow(uri: string, changed: (answer: ClientAnswer) => void, caller?: string): Promise<(() => void) | null> {
+    const request = { method: 1, uri, payload: new Uint8Array(0) };
+    return this.inTurn(() => this.client.observe(caller === undefined ? request : { ...request, caller }, changed));
+  }
+
+  /** The device has begun anew: what it asked for and observed before is void. */
+  forget(): void {
+    this.server.forget();
   }
 
   close(): void {
-    this.agent.close();
+    this.stream.destroy();
+    this.ended();
+  }
+
+  private async inTurn<T>(run: () => Promise<T>): Promise<T> {
+    if (this.outstanding >= MAX_OUTSTANDING) await new Promise<void>((resolve) => this.waiting.push(resolve));
+    if (this.down) {
+      this.waiting.shift()?.();
+      throw new Unreachable(`the line to ${this.name} is down`);
+    }
+    this.outstanding++;
+    try {
+      return await run();
+    } finally {
+      this.outstanding--;
+      this.waiting.shift()?.();
+    }
+  }
+
+  private ended(): void {
+    if (this.down) return;
+    this.down = true;
+    this.client.close(new Error(`the line to ${this.name} broke`));
     this.server.close();
-    this.socket.close();
+    this.waiting.shift()?.();
+    this.events.closed();
   }
 
-  private async serve(request: IncomingMessage, response: OutgoingMessage): Promise<void> {
-    const method = methodNumber(request.method);
-    const thing = optionText(request, 'Uri-Host');
-    const run = async (): Promise<Answer> =>
-      this.events.request === undefined || method === undefined
-        ? { code: ResponseCode.NotImplemented, payload: Buffer.alloc(0) }
-        : this.events.request(thing, {
-            method,
-            uri: request.url,
-            payload: request.payload,
-            caller: optionText(request, CALLER_OPTION) ?? '',
-            capacity: MAX_ANSWER_BYTES,
-          });
-    // The library hands a repeated message on as a new one.
-    const { messageId, token } = request._packet;
-    const answer = await this.served.once(`${messageId} ${token?.toString('hex')}`, run);
-    if (answer === NOT_HERE) throw new InternalError('an answer from nowhere');
-    response.code = codeText(answer.code);
-    response.end(Buffer.from(answer.payload));
+  private transmit(message: Outgoing): void {
+    if (!this.down) this.stream.write(encodeCoapFrame(writeMessage(message)));
   }
 
-  private open({ method, uri, payload, caller }: DeviceRequest, observe: boolean): OutgoingMessage {
-    const [pathname, query] = uri.split('?');
-    const request = this.agent.request({
-      hostname: '127.0.0.1',
-      method: methodName(method)!,
-      pathname: pathname!,
-      ...(query === undefined ? {} : { query }),
-      observe,
-      confirmable: true,
-    });
-    if (caller !== undefined) request.setOption(CALLER_OPTION, Buffer.from(caller));
-    if (payload.length > BLOCK_BYTES) request.setOption('Block1', Buffer.from([FIRST_BLOCK]));
-    return request;
+  private receive(bytes: Uint8Array): void {
+    const message = readMessage(bytes);
+    if (message === null) return;
+    const { code, type, id } = message;
+    if (code === 0 && type === 'con') this.transmit({ type: 'rst', id });
+    else if (code === 0) {
+      if (!this.client.receive(message)) this.server.confirm(message);
+    } else if (code >> 5 !== 0) this.client.receive(message);
+    else if (type === 'con' || type === 'non') this.server.receive(message);
   }
 
-  private exchange(message: DeviceRequest): Promise<Answer> {
-    return new Promise((resolve, reject) => {
-      const request = this.open(message, false);
-      request.on('response', ({ code, payload }: IncomingMessage) => resolve({ code: codeByte(code), payload }));
-      request.on('error', reject);
-      request.on('timeout', reject);
-      request.end(Buffer.from(message.payload));
-    });
+  private async serve({ host, uri, code, payload, caller: said }: Message): Promise<Answer> {
+    if (this.events.request === undefined || code > 4)
+      return { code: ResponseCode.NotImplemented, payload: new Uint8Array(0) };
+    const caller = callerFromDevice(said, this.thing);
+    if (caller === null) return { code: ResponseCode.Forbidden, payload: new Uint8Array(0) };
+    return this.events.request(host, { method: code, uri, payload, caller, capacity: MAX_ANSWER_BYTES });
   }
-}
-
-function optionText(request: IncomingMessage, name: string): string | null {
-  const option = request._packet.options?.find((entry) => String(entry.name) === name);
-  return option === undefined ? null : Buffer.from(option.value as Uint8Array).toString();
-}
-
-/** "2.05" -> 0x45 */
-function codeByte(text: string): number {
-  const [kind, detail] = text.split('.');
-  return (Number(kind) << 5) | Number(detail);
 }

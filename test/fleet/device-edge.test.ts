@@ -113,6 +113,6 @@ describe('the gateway’s end of the line', () => {
     const answer = await put('/show', 'abc');
     expect(answer.code).toBe(ResponseCode.Content);
     expect(Buffer.from(answer.payload).toString()).toBe('cba');
-    expect(asked).toMatchObject([{ method: Method.Put, uri: '/filter', caller: 'display', thing: null }]);
+    expect(asked).toMatchObject([{ method: Method.Put, uri: '/filter', caller: 'display@test', thing: null }]);
   });
 });
