@@ -209,7 +209,7 @@ export const OS_ARGUMENT_WORDS = 16;
 export const MAX_REQUIREMENTS = 32;
 export const MODULE_TIMERS = 4;
 export const MAX_SUBSCRIPTIONS = 12;
-export const MAX_OBSERVED_URI = 32;
+export const MAX_OBSERVED_URI = 48;
 
 /** Made by the build; images without modules have none (the runtime refers to it weakly). Modules in start order. */
 export const TS_BOOT_TABLE = layout('ts_boot_table', 'What the image starts with.', {

@@ -114,7 +114,7 @@ void ts_fault(struct ts_module *module, uint32_t reason)
     else plan_restart(module, now);
     module->fault_count++;
     ts_doom(module);
-    ts_provider_changed(module->index, 0);
+    ts_provider_changed(module->index);
     ts_post_report();
     ts_state_settled();
 }

@@ -155,7 +155,7 @@ static uint32_t stop(uint32_t index, int restart)
     if (module->depth != 0) module->intact = 0;
     if (module->depth == 0) ts_stopped(module);
     ts_doom(module);
-    ts_provider_changed(index, 0);
+    ts_provider_changed(index);
     ts_subscriptions_drop(index);
     while (ts_grants_drop_one(index)) {
         ts_unlock(ps);
@@ -176,7 +176,7 @@ uint32_t ts_module_resume(uint32_t index)
     int fine = module->state == TS_STATE_STOPPED && module->intact && module->depth == 0;
     if (fine) {
         module->state = TS_STATE_RUNNING;
-        ts_provider_changed(index, 0);
+        ts_provider_changed(index);
         ts_state_settled();
     }
     ts_unlock(ps);
@@ -194,7 +194,6 @@ uint32_t ts_module_remove(uint32_t index)
         ps = ts_lock();
     }
     if (stopped) {
-        ts_provider_changed(index, 1);
         ts_kernel.pending[module->level] &= (uint16_t)~(1u << index);
         module->events = 0;
         module->info = 0;
@@ -248,7 +247,7 @@ void ts_start_now(struct ts_module *module)
     if (info->on_start != 0 && ts_run_event(module, info->on_start, 0, 0, budget) != STOP_RETURNED) return;
     module->state = TS_STATE_RUNNING;
     module->intact = 1;
-    ts_provider_changed(module->index, 0);
+    ts_provider_changed(module->index);
     ts_state_settled();
 }
 

@@ -111,7 +111,9 @@ uint32_t ts_module_control(uint32_t payload, uint32_t bytes, uint32_t response, 
 TS_TYPE(CBOR_ANSWER, TS_PAYLOAD_BYTES, 0, 4096);
 TS_TYPE(WORD, TS_PAYLOAD_UTF8, 1, 8);
 TS_TYPE(STATE, TS_PAYLOAD_BYTES, 0, 0x3ffff);
+TS_TYPE(EDGE, TS_PAYLOAD_BYTES, 1, 16);
 TS_CONTRACT(ts_contract_cbor, 0, &CBOR_ANSWER, 20);
+TS_CONTRACT(ts_contract_hello, &EDGE, 0, 10);
 TS_CONTRACT(ts_contract_control, &WORD, 0, 50);
 TS_CONTRACT(ts_contract_state_read, 0, &STATE, 100);
 TS_CONTRACT(ts_contract_state_write, &STATE, 0, 100);

@@ -125,6 +125,7 @@ void ts_routes_forget(void)
         for (uint32_t i = 0; i < TS_MAX_REQUIREMENTS / 4; i++) bindings[i] = 0;
     }
     ts_kernel.epoch++;
+    ts_subscriptions_unsettled();
 }
 
 /** The route of service `s` of module `m` if it is what the request means; counts paths that match in `known`. */

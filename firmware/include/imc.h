@@ -33,13 +33,22 @@ uint32_t ts_dispatch(uint32_t route, const struct ts_request *request);
 uint32_t ts_request_uri(uint32_t method, const char *uri, uint32_t uri_bytes, struct ts_request *request);
 
 /* observe.c */
-/** Subscription number of the running module, or -1; `buffer` is an address in its memory. Unmasked. */
+/** Index of a new subscription of the running module, or -1; `buffer` is an address in its memory. What is not on this
+ * device is asked for at the edge. Unmasked. */
 int32_t ts_observe(const char *uri, uint32_t uri_bytes, uint32_t buffer, uint32_t capacity);
-uint32_t ts_unobserve(uint32_t number);
+/** Ends a subscription of the running module by its id; 0 if there is none. */
+uint32_t ts_unobserve(uint32_t id);
 /** Has the observers of all services of a module look again. Masked. */
-void ts_provider_changed(uint32_t module, int gone);
+void ts_provider_changed(uint32_t module);
+/** Ends a subscription, here and at the edge. Masked. */
+void ts_subscription_end(uint32_t index);
 /** Ends the subscriptions that a module has. Masked. */
 void ts_subscriptions_drop(uint32_t subscriber);
+/** Routes have changed, or subscriptions have been put in the table with an epoch of 0: who provides what is looked up
+ * again, soon. Masked. */
+void ts_subscriptions_unsettled(void);
+/** Looks it up. Runs as an invocation of the lowest level. */
+void ts_subscriptions_settle(void);
 /** Runs as an invocation of the subscriber. */
 uint32_t ts_notify_run(uint32_t index);
 

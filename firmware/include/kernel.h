@@ -190,14 +190,18 @@ _Static_assert(sizeof(struct ts_route) == TS_ROUTE_SIZE, "ts_route");
 
 struct ts_subscription {
     uint32_t buffer; /* address in the subscriber's memory */
+    uint32_t epoch; /* of the routes by which `provider` was found */
     uint16_t capacity;
     uint8_t uri_bytes; /* 0: free */
-    uint8_t subscriber, provider;
+    uint8_t subscriber;
+    uint8_t provider; /* module, or TS_ELSEWHERE */
+    uint8_t id; /* as the subscriber knows it */
     uint8_t pending;
-    uint8_t gone; /* the provider went away: the next notification says so and is the last */
-    uint8_t reserved;
+    uint8_t gone; /* code: nobody provides it any more; the next notification says so and is the last */
     char uri[TS_MAX_OBSERVED_URI];
 };
+/** Provider of what is not on this device: the edge knows where. */
+#define TS_ELSEWHERE 0xfe
 
 /** Full state of a preempted chain. */
 struct ts_context {

@@ -22,8 +22,10 @@ uint32_t ts_state_write(uint32_t payload, uint32_t bytes, uint32_t response, uin
 uint32_t ts_modules_list(uint32_t payload, uint32_t bytes, uint32_t response, uint32_t capacity);
 uint32_t ts_module_get(uint32_t payload, uint32_t bytes, uint32_t response, uint32_t capacity);
 uint32_t ts_module_control(uint32_t payload, uint32_t bytes, uint32_t response, uint32_t capacity);
+/** In remote/worker.c: an edge says that it has come, by bytes that are its own this time. */
+uint32_t ts_edge_hello(uint32_t payload, uint32_t bytes, uint32_t response, uint32_t capacity);
 extern const struct ts_contract ts_core_contract, ts_contract_cbor, ts_contract_control, ts_contract_state_read,
-    ts_contract_state_write;
+    ts_contract_state_write, ts_contract_hello;
 
 /* Rows of the tables of native services. */
 #define TS_MILLISECONDS(n) ((n) * 40000u) /* CPU cycles on the 40 MHz crystal */
@@ -46,7 +48,8 @@ extern const struct ts_contract ts_core_contract, ts_contract_cbor, ts_contract_
         TS_BLOCKWISE_SERVICE("sys/modules/{name}", TS_GET, ts_module_get, ts_contract_cbor, ";ct=60", 0),                           \
         TS_SERVICE("sys/modules/{name}", TS_PUT, ts_module_control, ts_contract_control, "", 0),                          \
         TS_BLOCKWISE_SERVICE("sys/modules/{name}/state", TS_GET, ts_state_read, ts_contract_state_read, "", 0),                     \
-        TS_BLOCKWISE_SERVICE("sys/modules/{name}/state", TS_PUT, ts_state_write, ts_contract_state_write, "", 0)
+        TS_BLOCKWISE_SERVICE("sys/modules/{name}/state", TS_PUT, ts_state_write, ts_contract_state_write, "", 0),                   \
+        TS_SERVICE("sys/edge", TS_PUT, ts_edge_hello, ts_contract_hello, "", 0)
 
 /* The system module, at the lowest priority. */
 #define TS_SYS_INFO                                                                                                       \

@@ -12,7 +12,6 @@ void *memcpy(void *to, const void *from, size_t n);
 enum {
     CALLS = 4,
     HEAD_BYTES = 128, /* the URI and the caller's name have to fit */
-    HEAD_RESERVE = 16,
     TOKEN_BYTES = 2,
     DEFAULT_TIMEOUT_MS = 3000,
     FIRST_TIMEOUT = 400000, /* microseconds */
@@ -100,45 +99,28 @@ static struct call *take(void)
     return 0;
 }
 
-/** Uri-Path or Uri-Query options of what `separator` divides; false if they do not fit. */
-static int put_segments(struct ts_head *head, const uint8_t *end, uint32_t which, const char *text, uint32_t n, char separator)
-{
-    for (uint32_t first = 0; first <= n;) {
-        uint32_t last = first;
-        while (last < n && text[last] != separator) last++;
-        if ((uint32_t)(end - head->at) < last - first + 4) return 0;
-        ts_head_option(head, which, text + first, last - first);
-        first = last + 1;
-    }
-    return 1;
-}
-
-/** Header and options in the order of their numbers; false if the URI is too long. */
+/** Header and options; false if the URI is too long. */
 static int put_head(struct call *call, uint32_t method, const char *uri, uint32_t n, uint32_t bytes)
 {
-    const uint8_t token[TOKEN_BYTES] = {(uint8_t)(call - calls), call->generation}, *end = call->head + HEAD_BYTES - HEAD_RESERVE;
+    const uint32_t token[2] = {(uint32_t)(call - calls) | (uint32_t)call->generation << 8, 0};
     struct ts_head head;
     ts_head_begin(&head, call->head, COAP_CON, method, call->mid, token, TOKEN_BYTES);
-    if (n != 0 && *uri == '/') { /* "//thing/path" */
-        uint32_t host = 1;
-        while (host < n && uri[host] != '/') host++;
-        if (host - 1 > (uint32_t)(end - head.at)) return 0;
-        ts_head_option(&head, OPTION_URI_HOST, uri + 1, host - 1);
-        uri += host < n ? host + 1 : n;
-        n -= host < n ? host + 1 : n;
-    }
-    uint32_t path = 0;
-    while (path < n && uri[path] != '?') path++;
-    if (path != 0 && !put_segments(&head, end, OPTION_URI_PATH, uri, path, '/')) return 0;
-    if (path < n && !put_segments(&head, end, OPTION_URI_QUERY, uri + path + 1, n - path - 1, '&')) return 0;
-    const char *name = ts_modules[ts_current_module].info->name;
-    uint32_t name_bytes = ts_string_bytes(name);
-    if (name_bytes + 5 > (uint32_t)(call->head + HEAD_BYTES - 1 - head.at)) return 0;
-    ts_head_option(&head, OPTION_CALLER, name, name_bytes);
+    if (!ts_head_request(&head, call->head + HEAD_BYTES - 1, uri, n, TS_NO_BLOCK, ts_current_module)) return 0;
     if (bytes != 0) *head.at++ = 0xff;
     call->tx.part[0] = call->head;
     call->tx.bytes[0] = (uint16_t)(head.at - call->head);
     return 1;
+}
+
+uint32_t ts_response_result(const struct ts_message *message, const struct ts_request *request)
+{
+    uint32_t kind = message->code >> 5;
+    int more = message->block2 != TS_NO_BLOCK && (message->block2 & 8) != 0;
+    if ((kind != 2 && kind != 4 && kind != 5) || more) return ts_result(TS_BAD_GATEWAY, 0);
+    if (message->bytes > request->capacity)
+        return kind == 2 ? ts_result(TS_REQUEST_ENTITY_TOO_LARGE, 0) : ts_result(message->code, 0);
+    memcpy((void *)request->response, message->payload, message->bytes);
+    return ts_result(message->code, message->bytes);
 }
 
 /** What the response that has come means; 0: it is none. */
@@ -147,19 +129,14 @@ static uint32_t read_response(struct call *call, const struct ts_request *reques
     uint8_t *bytes = ts_rx_ring + call->frame->start;
     uint32_t n = call->frame->bytes;
     struct ts_message message;
-    if (ts_fcs(TS_FCS_START, bytes, n) != TS_FCS_GOOD || !ts_message_read(&message, bytes, n - 2)) return 0;
+    if (n < 6 || ts_fcs(TS_FCS_START, bytes, n) != TS_FCS_GOOD || !ts_message_begin(&message, bytes, n - 2)) return 0;
+    if (!ts_message_read(&message, bytes, n - 2)) return 0;
     if (message.type == COAP_CON) {
         uint32_t ps = ts_lock();
         ts_send_empty(COAP_ACK, message.mid);
         ts_unlock(ps);
     }
-    uint32_t kind = message.code >> 5;
-    int more = message.block2 != TS_NO_BLOCK && (message.block2 & 8) != 0;
-    if ((kind != 2 && kind != 4 && kind != 5) || more) return ts_result(TS_BAD_GATEWAY, 0);
-    if (message.bytes > request->capacity)
-        return kind == 2 ? ts_result(TS_REQUEST_ENTITY_TOO_LARGE, 0) : ts_result(message.code, 0);
-    memcpy((void *)request->response, message.payload, message.bytes);
-    return ts_result(message.code, message.bytes);
+    return ts_response_result(&message, request);
 }
 
 uint32_t ts_remote_request(uint32_t method, const char *uri, uint32_t uri_bytes, const struct ts_request *request,

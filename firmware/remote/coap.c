@@ -1,7 +1,7 @@
 /* CoAP messages (RFC 7252, 3): reads requests in place, writes heads. Trusts nothing that comes in: every length is held
  * against the end of the message. Knows no exchange. */
 #pragma GCC optimize("O2")
-#include "remote.h"
+#include "exchange.h"
 
 static uint32_t number(const uint8_t *value, uint32_t n)
 {
@@ -45,7 +45,7 @@ static void option(struct ts_message *message, uint32_t which, const uint8_t *va
     case OPTION_URI_HOST:
     case OPTION_URI_PORT: return;
     case OPTION_PROXY_URI:
-    case OPTION_PROXY_SCHEME: message->refused = 0xa5; return;
+    case OPTION_PROXY_SCHEME: message->refused = COAP_PROXYING_NOT_SUPPORTED; return;
     default:
         if ((which & 1) != 0) message->refused = TS_BAD_OPTION;
         return;
@@ -57,31 +57,48 @@ static void option(struct ts_message *message, uint32_t which, const uint8_t *va
 /** The extended part of an option's delta or length. */
 static const uint8_t *extended(const uint8_t *at, const uint8_t *end, uint32_t *nibble)
 {
-    if (*nibble < 13) return at;
     uint32_t n = *nibble - 12;
     if (n > 2 || (uint32_t)(end - at) < n) return 0;
     *nibble = n == 1 ? 13u + at[0] : 269u + ((uint32_t)at[0] << 8 | at[1]);
     return at + n;
 }
 
-int ts_message_read(struct ts_message *message, uint8_t *bytes, uint32_t n)
+typedef uint32_t __attribute__((may_alias)) word;
+
+int ts_message_begin(struct ts_message *message, const uint8_t *bytes, uint32_t n)
 {
-    uint32_t token_bytes = bytes[0] & 15;
-    if (bytes[0] >> 6 != 1 || token_bytes > TS_TOKEN_BYTES || n < 4 + token_bytes) return 0;
-    message->type = bytes[0] >> 4 & 3;
-    message->code = bytes[1];
-    message->refused = 0;
-    message->mid = (uint16_t)(bytes[2] << 8 | bytes[3]);
-    message->token = bytes + 4;
+    const word *words = (const word *)bytes;
+    uint32_t first = words[0], token_bytes = first & 15;
+    message->first = first;
+    message->type = first >> 4 & 3;
+    message->code = (uint8_t)(first >> 8);
+    message->mid = (uint16_t)((first >> 8 & 0xff00) | first >> 24);
     message->token_bytes = (uint8_t)token_bytes;
+    message->refused = 0;
     message->caller = 0;
     message->caller_bytes = 0;
     message->uri_bytes = message->path_bytes = 0;
-    message->observe = message->block1 = message->block2 = message->accept = TS_NO_BLOCK;
-    if (message->code == 0) return n == 4;
+    message->observe = message->block1 = message->block2 = message->accept = message->max_age = TS_NO_BLOCK;
+    if ((first >> 6 & 3) != 1 || token_bytes > TS_TOKEN_BYTES || n < 4 + token_bytes) return 0;
+    uint32_t keep = token_bytes << 3;
+    message->token[0] = keep >= 32 ? words[1] : words[1] & ((1u << keep) - 1);
+    message->token[1] = keep <= 32 ? 0 : keep == 64 ? words[2] : words[2] & ((1u << (keep - 32)) - 1);
+    return message->code != 0 || n == 4;
+}
+
+/** Options of a response. */
+static void response_option(struct ts_message *message, uint32_t which, const uint8_t *value, uint32_t n)
+{
+    if (which == OPTION_BLOCK2 && n <= 3) message->block2 = number(value, n);
+    else if (which == OPTION_OBSERVE && n <= 3) message->observe = number(value, n);
+    else if (which == OPTION_MAX_AGE && n <= 4) message->max_age = number(value, n);
+}
+
+int ts_message_read(struct ts_message *message, uint8_t *bytes, uint32_t n)
+{
     int request = message->code >> 5 == 0;
-    const uint8_t *at = bytes + 4 + token_bytes, *end = bytes + n;
-    message->uri = (char *)bytes + 4 + token_bytes;
+    const uint8_t *at = bytes + 4 + message->token_bytes, *end = bytes + n;
+    message->uri = (char *)at;
     uint32_t which = 0;
     while (at != end) {
         uint32_t first = *at++;
@@ -90,11 +107,12 @@ int ts_message_read(struct ts_message *message, uint8_t *bytes, uint32_t n)
             break;
         }
         uint32_t delta = first >> 4, length = first & 15;
-        if ((at = extended(at, end, &delta)) == 0 || (at = extended(at, end, &length)) == 0) return 0;
+        if (delta >= 13 && (at = extended(at, end, &delta)) == 0) return 0;
+        if (length >= 13 && (at = extended(at, end, &length)) == 0) return 0;
         which += delta;
         if (length > (uint32_t)(end - at)) return 0;
         if (request) option(message, which, at, length);
-        else if (which == OPTION_BLOCK2 && length <= 3) message->block2 = number(at, length);
+        else response_option(message, which, at, length);
         at += length;
     }
     message->payload = at;
@@ -104,14 +122,15 @@ int ts_message_read(struct ts_message *message, uint8_t *bytes, uint32_t n)
     return 1;
 }
 
-void ts_head_begin(struct ts_head *head, uint8_t *to, uint32_t type, uint32_t code, uint32_t mid, const uint8_t *token,
+void ts_head_begin(struct ts_head *head, uint8_t *to, uint32_t type, uint32_t code, uint32_t mid, const uint32_t *token,
                    uint32_t token_bytes)
 {
-    to[0] = (uint8_t)(0x40 | type << 4 | token_bytes);
-    to[1] = (uint8_t)code;
-    to[2] = (uint8_t)(mid >> 8);
-    to[3] = (uint8_t)mid;
-    for (uint32_t i = 0; i < token_bytes; i++) to[4 + i] = token[i];
+    word *words = (word *)to;
+    words[0] = 0x40 | type << 4 | token_bytes | code << 8 | (mid & 0xff00) << 8 | (mid & 0xff) << 24;
+    if (token_bytes != 0) {
+        words[1] = token[0];
+        words[2] = token[1];
+    }
     head->at = to + 4 + token_bytes;
     head->option = 0;
 }
@@ -144,4 +163,42 @@ void ts_head_number(struct ts_head *head, uint32_t which, uint32_t value)
     const uint8_t bytes[4] = {(uint8_t)(value >> 24), (uint8_t)(value >> 16), (uint8_t)(value >> 8), (uint8_t)value};
     uint32_t n = value > 0xffffff ? 4 : value > 0xffff ? 3 : value > 0xff ? 2 : value != 0;
     ts_head_option(head, which, bytes + 4 - n, n);
+}
+
+/** Uri-Path or Uri-Query options of what `separator` divides; false if they do not fit. */
+static int put_segments(struct ts_head *head, const uint8_t *end, uint32_t which, const char *text, uint32_t n, char separator)
+{
+    for (uint32_t first = 0; first <= n;) {
+        uint32_t last = first;
+        while (last < n && text[last] != separator) last++;
+        if ((uint32_t)(end - head->at) < last - first + 4) return 0;
+        ts_head_option(head, which, text + first, last - first);
+        first = last + 1;
+    }
+    return 1;
+}
+
+int ts_head_request(struct ts_head *head, const uint8_t *end, const char *uri, uint32_t n, uint32_t observe, uint32_t caller)
+{
+    enum { RESERVE = 16 }; /* for Observe and what stands before options */
+    const uint8_t *last = end - RESERVE;
+    if (n != 0 && *uri == '/') { /* "//thing/path" */
+        uint32_t host = 1;
+        while (host < n && uri[host] != '/') host++;
+        if (host - 1 > (uint32_t)(last - head->at)) return 0;
+        ts_head_option(head, OPTION_URI_HOST, uri + 1, host - 1);
+        host = host < n ? host + 1 : n;
+        uri += host;
+        n -= host;
+    }
+    if (observe != TS_NO_BLOCK) ts_head_number(head, OPTION_OBSERVE, observe);
+    uint32_t path = 0;
+    while (path < n && uri[path] != '?') path++;
+    if (path != 0 && !put_segments(head, last, OPTION_URI_PATH, uri, path, '/')) return 0;
+    if (path < n && !put_segments(head, last, OPTION_URI_QUERY, uri + path + 1, n - path - 1, '&')) return 0;
+    const char *name = ts_modules[caller].info->name;
+    uint32_t name_bytes = ts_string_bytes(name);
+    if (head->at > end || name_bytes + 5 > (uint32_t)(end - head->at)) return 0;
+    ts_head_option(head, OPTION_CALLER, name, name_bytes);
+    return 1;
 }

@@ -6,11 +6,11 @@
 #pragma GCC optimize("O2")
 #include "remote.h"
 
-static const uint16_t TABLE[2][256] = {
+const uint16_t ts_fcs_table[2][256] = {
 #include "fcs-table.h"
 };
 
-static inline uint32_t step(uint32_t fcs, uint32_t byte) { return fcs >> 8 ^ TABLE[0][(fcs ^ byte) & 0xff]; }
+static inline uint32_t step(uint32_t fcs, uint32_t byte) { return fcs >> 8 ^ ts_fcs_table[0][(fcs ^ byte) & 0xff]; }
 
 typedef uint32_t __attribute__((may_alias)) word;
 typedef uint16_t __attribute__((may_alias)) half;
@@ -19,7 +19,7 @@ typedef uint16_t __attribute__((may_alias)) half;
 static inline uint32_t step_half(uint32_t fcs, uint32_t two)
 {
     uint32_t both = fcs ^ two;
-    return TABLE[1][both & 0xff] ^ TABLE[0][both >> 8];
+    return ts_fcs_table[1][both & 0xff] ^ ts_fcs_table[0][both >> 8];
 }
 
 /* The window of four words goes on by one: `b` is the first one then, and `a` the last. */

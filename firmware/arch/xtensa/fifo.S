@@ -34,3 +34,35 @@
 .Lsent:
     ret.n
     end_function ts_fifo_send
+
+/* uint32_t ts_fifo_send_checked(from, n, fifo, fcs): all of n > 0 bytes with their escapes, into a FIFO that has room. Gives
+ * the check sequence with them. */
+    function ts_fifo_send_checked
+    add.n a3, a3, a2
+    movi a6, ts_fcs_table
+    movi a7, 0xc0
+    movi a8, 0xdb
+.Lchecked:
+    l8ui a9, a2, 0
+    addi.n a2, a2, 1
+    xor a10, a5, a9
+    extui a10, a10, 0, 8
+    addx2 a10, a10, a6
+    l16ui a10, a10, 0
+    srli a5, a5, 8
+    xor a5, a5, a10
+    beq a9, a7, .Lescape
+    beq a9, a8, .Lescape
+.Lput:
+    s32i.n a9, a4, 0
+    bne a2, a3, .Lchecked
+    mov.n a2, a5
+    ret.n
+.Lescape:
+    s32i.n a8, a4, 0
+    addi a9, a9, 2 /* 0xdb -> 0xdd */
+    addi a10, a7, 2
+    bne a9, a10, .Lput
+    movi a9, 0xdc
+    j .Lput
+    end_function ts_fifo_send_checked
