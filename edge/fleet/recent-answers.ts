@@ -6,16 +6,19 @@ import { NOT_HERE } from './types.js';
 const LIFETIME_MS = 60_000;
 const MAX_ENTRIES = 100_000;
 
-interface Entry {
-  readonly answer: Promise<PlaceAnswer>;
+interface Entry<T> {
+  readonly answer: Promise<T>;
   readonly since: number;
 }
 
-export class RecentAnswers {
-  private readonly entries = new Map<string, Entry>();
+export class RecentAnswers<T = PlaceAnswer> {
+  private readonly entries = new Map<string, Entry<T>>();
+
+  /** @param nothing answers that say that nothing has run */
+  constructor(private readonly nothing: (answer: T) => boolean = (answer) => answer === NOT_HERE) {}
 
   /** The answer to request `id`: of the first time, if it has come before. What did not run is not remembered. */
-  once(id: string, run: () => Promise<PlaceAnswer>): Promise<PlaceAnswer> {
+  once(id: string, run: () => Promise<T>): Promise<T> {
     const known = this.entries.get(id);
     if (known !== undefined) return known.answer;
     this.expire();
@@ -25,7 +28,7 @@ export class RecentAnswers {
       this.entries.delete(id);
     };
     void answer.then((value) => {
-      if (value === NOT_HERE) forget();
+      if (this.nothing(value)) forget();
     }, forget);
     return answer;
   }

@@ -16,6 +16,8 @@ export interface NatsPlacesOptions {
   /** Milliseconds without a heartbeat after which an edge is gone. */
   readonly ttlMs: number;
   readonly onTwin?: () => void;
+  /** An edge has come, begun anew, or (null) gone. */
+  readonly onEdge?: (edge: string, session: string | null) => void;
 }
 
 /** Of one place. Records without a heartbeat of the same session do not count. */
@@ -170,7 +172,7 @@ export class NatsPlaces {
       if (kind === BEAT && entry.value !== null) beats.add(name!);
       this.take(entry, false);
     }
-    for (const edge of this.beats.keys()) if (!beats.has(edge)) this.beats.delete(edge);
+    for (const edge of [...this.beats.keys()]) if (!beats.has(edge)) this.gone(edge);
     for (const name of [...names, ...this.announced.keys()]) this.refresh(name);
     for (const [name, { session }] of this.announced)
       if (session === this.options.session && !this.own.has(name)) void this.erase(name).catch(() => undefined);
@@ -219,11 +221,15 @@ export class NatsPlaces {
       return;
     }
     this.beats.set(edge, { session, heard: performance.now() });
-    if (tell && old?.session !== session) this.refreshAll(edge);
+    if (old?.session === session) return;
+    this.options.onEdge?.(edge, session);
+    if (tell) this.refreshAll(edge);
   }
 
   private gone(edge: string): void {
-    if (edge !== this.options.edge && this.beats.delete(edge)) this.refreshAll(edge);
+    if (edge === this.options.edge || !this.beats.delete(edge)) return;
+    this.options.onEdge?.(edge, null);
+    this.refreshAll(edge);
   }
 
   private refreshAll(edge: string): void {

@@ -20,6 +20,8 @@ export interface NatsRegistryOptions {
   readonly ttlMs?: number;
   /** Another edge uses the same name. */
   readonly onTwin?: () => void;
+  /** An edge has come, begun anew, or (null) gone. */
+  readonly onEdge?: (edge: string, session: string | null) => void;
 }
 
 const DEFAULT_TTL_MS = 6_000;
@@ -30,12 +32,13 @@ export class NatsRegistry implements Registry {
   private readonly placeBucket: NatsPlaces;
 
   constructor(options: NatsRegistryOptions) {
-    const { connection, edge, session, prefix, replicas = 1, ttlMs = DEFAULT_TTL_MS, onTwin } = options;
+    const { connection, edge, session, prefix, replicas = 1, ttlMs = DEFAULT_TTL_MS } = options;
+    const { onTwin, onEdge } = options;
     this.placementBucket = new NatsPlacements(connection, `${prefix}-placements`, replicas, this.tables);
     const places = { edge, session, bucket: `${prefix}-places`, replicas, ttlMs };
     this.placeBucket = new NatsPlaces(
       connection,
-      { ...places, ...(onTwin === undefined ? {} : { onTwin }) },
+      { ...places, ...(onTwin === undefined ? {} : { onTwin }), ...(onEdge === undefined ? {} : { onEdge }) },
       this.tables,
     );
   }
