@@ -33,7 +33,8 @@ export const state = {
   /** How many of a long list are shown. @type {Map<string, number>} */
   shown: new Map(),
   logFilter: '',
-  logOpen: true,
+  /** On small windows the map goes first. */
+  logOpen: innerWidth > 720,
   /** Number of lines that there were when it was paused. @type {number | null} */
   logPausedAt: null,
   /** @type {Toast[]} */

@@ -3,7 +3,7 @@
 
 /** Pixels before a press becomes a drag. */
 const THRESHOLD = 6;
-/** Near the edge of the window the page scrolls, so many pixels a frame at most. */
+/** Near its upper and lower end the map scrolls, so many pixels a frame at most. */
 const SCROLL_ZONE = 64;
 const SCROLL_STEP = 14;
 
@@ -95,11 +95,14 @@ export function dragging(root, { may, placeOf, drop }) {
 
   function scroll() {
     if (!drag?.ghost) return;
-    const up = SCROLL_ZONE - drag.y;
-    const down = drag.y - (innerHeight - SCROLL_ZONE);
+    const area = root.querySelector('main')?.getBoundingClientRect();
+    const up = (area?.top ?? 0) + SCROLL_ZONE - drag.y;
+    const down = drag.y - ((area?.bottom ?? innerHeight) - SCROLL_ZONE);
     const force = up > 0 ? -up : down > 0 ? down : 0;
     if (force !== 0) {
-      scrollBy(0, (Math.max(-SCROLL_ZONE, Math.min(SCROLL_ZONE, force)) / SCROLL_ZONE) * SCROLL_STEP);
+      root
+        .querySelector('main')
+        ?.scrollBy(0, (Math.max(-SCROLL_ZONE, Math.min(SCROLL_ZONE, force)) / SCROLL_ZONE) * SCROLL_STEP);
       show();
     }
     frame = requestAnimationFrame(scroll);

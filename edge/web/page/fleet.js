@@ -22,7 +22,7 @@ const MAX_FAULTS = 50;
  * @property {ModuleStats | null} stats
  * @property {number} measured time of the stats, by the clock of their place
  * @property {number | null} rate calls in a second
- * @property {number[]} rates the last ones
+ * @property {(number | null)[]} rates the last ones, null: not known
  * @property {(number | null)[]} latencies medians in microseconds, null: no calls
  */
 
@@ -141,7 +141,7 @@ export class Fleet {
       // A counter that is less than before has begun again.
       const fresh = module.measured === 0 || calls < 0 || seconds > 10;
       module.rate = fresh ? null : calls / seconds;
-      push(module.rates, module.rate ?? 0);
+      push(module.rates, module.rate);
       push(module.latencies, stats.latency?.median ?? null);
       module.stats = stats;
       module.measured = event.time;

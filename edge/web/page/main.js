@@ -4,11 +4,10 @@ import { drawWith, move, start, state } from './app.js';
 import { openDeploy } from './deploy.js';
 import { dragging, dropping } from './drag.js';
 import { keys } from './keys.js';
-import { routes } from './routes.js';
+import { drawRoutes } from './routes.js';
 import { shell } from './view/shell.js';
 
 const root = /** @type {HTMLElement} */ (document.getElementById('page'));
-const drawRoutes = routes(/** @type {SVGSVGElement} */ (/** @type {unknown} */ (document.getElementById('routes'))));
 
 /** Whether the log is read at its end, and so stays there. */
 const atEnd = (/** @type {Element} */ lines) => lines.scrollHeight - lines.scrollTop - lines.clientHeight < 24;

@@ -4,28 +4,26 @@
 
 const SVG = 'http://www.w3.org/2000/svg';
 
-/** @param {SVGSVGElement} canvas */
-export function routes(canvas) {
-  /** @param {Iterable<[string, MoveEvent]>} moves */
-  return (moves) => {
-    const parts = [];
-    for (const [key, move] of moves) {
-      const from = boxOf(`[data-module="${CSS.escape(key)}"]`);
-      const to = boxOf(`[data-arriving="${CSS.escape(key)}"]`) ?? boxOf(`[data-place="${CSS.escape(move.to)}"]`);
-      if (from === null || to === null) continue;
-      const d = curve(from, to);
-      const path = shape('path', { d, class: 'route' });
-      parts.push(path);
-      const at = path.getPointAtLength(path.getTotalLength() * move.progress);
-      parts.push(shape('circle', { cx: String(at.x), cy: String(at.y), r: '5', class: 'traveller' }));
-    }
-    if (parts.length > 0 || canvas.childElementCount > 0) canvas.replaceChildren(...parts);
-  };
+/** @param {Iterable<[string, MoveEvent]>} moves */
+export function drawRoutes(moves) {
+  const canvas = document.getElementById('routes');
+  if (canvas === null) return;
+  const origin = canvas.getBoundingClientRect();
+  const parts = [];
+  for (const [key, move] of moves) {
+    const from = boxOf(`[data-module="${CSS.escape(key)}"]`);
+    const to = boxOf(`[data-arriving="${CSS.escape(key)}"]`) ?? boxOf(`[data-place="${CSS.escape(move.to)}"]`);
+    if (from === null || to === null) continue;
+    const path = shape('path', { d: curve(from, to, origin), class: 'route' });
+    const at = path.getPointAtLength(path.getTotalLength() * move.progress);
+    parts.push(path, shape('circle', { cx: String(at.x), cy: String(at.y), r: '5', class: 'traveller' }));
+  }
+  if (parts.length > 0 || canvas.childElementCount > 0) canvas.replaceChildren(...parts);
 }
 
 /** @param {string} selector */
 function boxOf(selector) {
-  const box = document.querySelector(`#page ${selector}`)?.getBoundingClientRect();
+  const box = document.querySelector(`main ${selector}`)?.getBoundingClientRect();
   return box === undefined || box.width === 0 ? null : box;
 }
 
@@ -33,9 +31,10 @@ function boxOf(selector) {
  * From side to side, or from below to above: whichever faces the other.
  * @param {DOMRect} from
  * @param {DOMRect} to
+ * @param {DOMRect} origin
  */
-function curve(from, to) {
-  const [x, y] = [scrollX, scrollY];
+function curve(from, to, origin) {
+  const [x, y] = [-origin.left, -origin.top];
   const right = to.left >= from.right;
   const left = to.right <= from.left;
   if (right || left) {

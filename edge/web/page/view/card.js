@@ -4,7 +4,7 @@
 /** @import { MoveEvent } from '../../../fleet/events.js' */
 import { html, nothing } from '../lit-html/lit-html.js';
 import { select, state } from '../app.js';
-import { bytes, bytesOf, latency, placeName, rate } from '../format.js';
+import { bytes, bytesOf, count, latency, placeName, rate } from '../format.js';
 import { openModuleMenu } from './menu.js';
 import { bar, colourOf, curve, progress } from './figures.js';
 import { icons } from './icons.js';
@@ -99,9 +99,13 @@ export function card(module, form, current) {
       <p class="about">
         <span class="thing">${thing}</span>
         ${version === '' ? nothing : html`<span class="version">${version}</span>`}
-        <span class="condition ${condition.tone}">${condition.text}</span>
+        ${
+          isFixed(module) && stats === null
+            ? html`<span>${count(module.services.length, 'service')}</span>`
+            : html`<span class="condition ${condition.tone}">${condition.text}</span>`
+        }
       </p>
-      ${move === undefined ? measured(module, form) : moving(move)}
+      ${move !== undefined ? moving(move) : stats === null && isFixed(module) ? nothing : measured(module, form)}
       ${form === 'card' && stats !== null && move === undefined ? bills(module) : nothing}
     </article>
   </li>`;

@@ -157,7 +157,8 @@ export const toasts = () =>
 
 /** @param {Toast} toast */
 const toast = ({ id, tone, text, detail, action }) =>
-  html`<div class="toast ${tone}">
+  html`<div class="toast">
+    <span class="condition ${tone}"></span>
     <div>
       <p>${text}</p>
       ${detail === undefined ? nothing : detail.map((line) => html`<p class="detail">${line}</p>`)}

@@ -44,7 +44,9 @@ function areas() {
   }
   for (const area of all.values()) area.modules.sort((a, b) => byName(a.thing, b.thing) || byName(a.module, b.module));
   const shown = [...all.values()].filter(({ record, modules }) => modules.length > 0 || matches(record.name, filter));
-  return shown.sort((a, b) => byName(a.record.name, b.record.name));
+  const own = `edge:${fleet.edge}`;
+  const first = (/** @type {Area} */ { record }) => (record.name === own ? 0 : 1);
+  return shown.sort((a, b) => first(a) - first(b) || byName(a.record.name, b.record.name));
 }
 
 export function map() {
@@ -148,9 +150,10 @@ function place(area) {
           <span class="sr">${kind} </span>${placeName(name)}
         </button>
       </h3>
-      ${kind === 'edge' && record.edge === state.fleet.edge ? html`<span class="tag">this edge</span>` : nothing}
-      ${missing ? html`<span class="condition bad">away</span>` : nothing}
-      <span class="place-facts">${facts(record, modules.length, calls)}</span>
+      <span class="tags">
+        ${kind === 'edge' && record.edge === state.fleet.edge ? html`<span class="tag">this edge</span>` : nothing}
+        ${missing ? html`<span class="condition bad">away</span>` : nothing}
+      </span>
       <label class="icon-button file-button" title="Deploy a .wasm to ${placeName(name)}">
         ${icons.upload}
         <span class="sr">Deploy to ${placeName(name)}</span>
@@ -163,6 +166,7 @@ function place(area) {
           @change=${(/** @type {Event} */ event) => chosen(name, /** @type {HTMLInputElement} */ (event.target))}
         />
       </label>
+      <p class="place-facts">${facts(record, modules.length, calls)}</p>
     </header>
     ${contents(area)}
   </section>`;
@@ -190,11 +194,17 @@ function facts({ details }, modules, calls) {
     const size = /_?bytes$|^(free_)?ram$|memory/i.test(name) && typeof value === 'number';
     if (parts.length < 4) parts.push(size ? `${bytes(value)} ${label(name)}` : `${value} ${label(name)}`.trim());
   }
-  return parts.join(' · ');
+  // What belongs together stays in one line.
+  return parts.map((part) => part.replaceAll(' ', '\u00a0')).join(' · ');
 }
 
 const label = (/** @type {string} */ name) =>
-  ['board', 'chip', 'version', 'firmware'].includes(name) ? '' : name.replaceAll('_', ' ').replace(/ ?bytes$/, '');
+  ['board', 'chip', 'system', 'version', 'firmware'].includes(name)
+    ? ''
+    : name
+        .replaceAll('_', ' ')
+        .replace(/ ?bytes$/, '')
+        .replace(/\bram\b/i, 'RAM');
 
 /** @param {Area} area */
 function contents(area) {

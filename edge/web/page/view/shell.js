@@ -34,6 +34,7 @@ export function shell() {
       <main id="fleet" tabindex="-1">
         <h1 class="sr">Fleet</h1>
         ${map()}
+        <svg id="routes" aria-hidden="true"></svg>
       </main>
       ${side}
     </div>
