@@ -1,11 +1,13 @@
 // CoAP over UDP in front of the fleet (RFC 7252), for stock clients: /things/THING/PATH, discovery, observe, block-wise by
-// the `coap` library. Takes a router and a way to observe; knows no place.
-import { createServer, type IncomingMessage, type OutgoingMessage, type Server } from 'coap';
+// the `coap` library behind a guard. Takes a router and a way to observe; knows no place.
+import { createServer, type IncomingMessage, type OutgoingMessage } from 'coap';
 import { Method, methodNumber, ResponseCode } from '../../compiler/abi/os-layout.js';
 import { linkFormat } from '../imc/link-format.js';
 import type { Router } from '../router/router.js';
+import { CoapGuard, type CoapLimits, type GuardCounts } from '../security/coap-guard.js';
+import { includesRole, type Role } from '../security/roles.js';
 import type { Answer } from '../worker/protocol.js';
-import { MAX_WINDOW_BYTES } from '../worker/windows.js';
+import { Observers, withoutObserve } from './coap-observe.js';
 import { codeText } from './codes.js';
 
 export interface CoapGatewayOptions {
@@ -13,87 +15,127 @@ export interface CoapGatewayOptions {
   /** Calls `changed` after each notification of a service; null if it cannot be observed. */
   readonly observe: (thing: string, uri: string, changed: () => void) => (() => void) | null;
   readonly port: number;
+  /** Default 127.0.0.1: CoAP over UDP has no protection of its own here. */
   readonly address?: string;
+  /** What clients may do now, who cannot say who they are: `viewer` sees what there is, `caller` uses it. */
+  readonly role?: () => Role | null;
+  /** Instead of the usual ones (for tests). */
+  readonly limits?: Pick<CoapLimits, 'rate' | 'burst'>;
 }
 
+/** What services see: nobody in particular. An option of a client that names a caller is not looked at. */
 const CALLER = 'coap';
 const LINK_FORMAT = 'application/link-format';
+/** Most bytes of a body in blocks. */
+const MAX_BODY_BYTES = 64 * 1024;
+/** Requests being answered at a time. */
+const MAX_UNDER_WAY = 1_000;
 
-/** Starts the server; resolves when it listens. */
-export function startCoapGateway(options: CoapGatewayOptions): Promise<Server> {
-  const server = createServer();
-  server.on('request', (request: IncomingMessage, response: OutgoingMessage) => {
-    handle(options, request, response).catch(() => {
-      response.code = codeText(ResponseCode.InternalServerError);
-      response.end();
-    });
-  });
-  return new Promise((resolve, reject) => {
-    server.on('error', reject);
-    server.listen(options.port, options.address, () => resolve(server));
-  });
+export interface CoapGateway {
+  /** Bound port. */
+  readonly port: number;
+  /** Datagrams since the start. */
+  readonly counts: Readonly<GuardCounts>;
+  close(): void;
 }
 
-async function handle(options: CoapGatewayOptions, request: IncomingMessage, response: OutgoingMessage): Promise<void> {
-  const { router } = options;
-  const [path, query] = request.url.split('?');
-  const segments = path!.split('/').filter((segment) => segment !== '');
-  if (path === '/.well-known/core') {
+/** Starts the server; resolves when it listens. */
+export async function startCoapGateway(options: CoapGatewayOptions): Promise<CoapGateway> {
+  const server = createServer();
+  const { port, address = '127.0.0.1', limits } = options;
+  const guard = await CoapGuard.listen(server, port, address, MAX_BODY_BYTES, limits ?? null);
+  const gateway = new Gateway(options, guard);
+  server.on('request', (request: IncomingMessage, response: OutgoingMessage) => {
+    // A client that never acknowledges; without a listener the error would be the end of the process.
+    response.on('error', () => undefined);
+    gateway.handle(request, response).catch(() => finish(response, bare(ResponseCode.InternalServerError)));
+  });
+  server.on('error', () => undefined);
+  return {
+    port: guard.socket.address().port,
+    counts: guard.counts,
+    close: () => {
+      server.close();
+      guard.close();
+    },
+  };
+}
+
+const bare = (code: number): Answer => ({ code, payload: new Uint8Array(0) });
+
+class Gateway {
+  private readonly observers: Observers;
+  /** Requests being answered: a repetition of one meanwhile is not run again. */
+  private readonly underWay = new Set<string>();
+
+  constructor(
+    private readonly options: CoapGatewayOptions,
+    guard: CoapGuard,
+  ) {
+    this.observers = new Observers({
+      settled: (address, port) => guard.settled(address, port),
+      forget: (address, port) => guard.forget(address, port),
+    });
+  }
+
+  async handle(request: IncomingMessage, response: OutgoingMessage): Promise<void> {
+    const { rsinfo, _packet } = request;
+    const key = `${rsinfo.address}|${rsinfo.port}|${_packet.messageId}|${_packet.token?.toString('hex')}`;
+    if (this.underWay.has(key)) return;
+    if (this.underWay.size >= MAX_UNDER_WAY) {
+      finish(response, bare(ResponseCode.ServiceUnavailable));
+      return;
+    }
+    this.underWay.add(key);
+    try {
+      await this.answer(request, response);
+    } finally {
+      this.underWay.delete(key);
+    }
+  }
+
+  private async answer(request: IncomingMessage, response: OutgoingMessage): Promise<void> {
+    const { router, role = () => 'caller' } = this.options;
+    const has = role();
+    const [path, query] = request.url.split('?');
+    const method = methodNumber(request.method);
+    this.observers.end(request);
+    if (has === null) return finish(response, bare(ResponseCode.Unauthorized));
+    if (method === undefined) return finish(response, bare(ResponseCode.NotImplemented));
+    if (path === '/.well-known/core') {
+      if (method === Method.Get) return this.discover(request, response);
+      return finish(response, bare(ResponseCode.MethodNotAllowed));
+    }
+    const [root, thing, ...rest] = path!.split('/').filter((segment) => segment !== '');
+    if (root !== 'things' || thing === undefined) return finish(response, bare(ResponseCode.NotFound));
+    if (!includesRole(has, 'caller')) return finish(response, bare(ResponseCode.Forbidden));
+    const uri = `/${rest.join('/')}${query === undefined ? '' : `?${query}`}`;
+    const ask = (): Promise<Answer> =>
+      router.request(thing, { method, uri, payload: request.payload, caller: CALLER, capacity: MAX_BODY_BYTES });
+    const first = await ask();
+    const wanted = request.headers['Observe'] === 0 && method === Method.Get && first.code >> 5 === 2;
+    const observe = (changed: () => void): (() => void) | null => this.options.observe(thing, uri, changed);
+    if (wanted && this.observers.begin(request, response, first, ask, observe)) return;
+    finish(response, first);
+  }
+
+  private discover(request: IncomingMessage, response: OutgoingMessage): void {
+    const { router } = this.options;
     const links = router.things().flatMap((thing) =>
       router.services(thing).map(({ service }) => ({
         path: `things/${thing}/${service.path}`,
         attributes: service.attributes,
       })),
     );
+    withoutObserve(response);
     response.setOption('Content-Format', LINK_FORMAT);
     response.code = codeText(ResponseCode.Content);
     response.end(linkFormat(links, request.url));
-    return;
   }
-  const [root, thing, ...rest] = segments;
-  const method = methodNumber(request.method);
-  if (root !== 'things' || thing === undefined || method === undefined) {
-    finish(response, {
-      code: method === undefined ? ResponseCode.NotImplemented : ResponseCode.NotFound,
-      payload: Buffer.alloc(0),
-    });
-    return;
-  }
-  const uri = `/${rest.join('/')}${query === undefined ? '' : `?${query}`}`;
-  const ask = (): Promise<Answer> =>
-    router.request(thing, { method, uri, payload: request.payload, caller: CALLER, capacity: MAX_WINDOW_BYTES });
-  const wantsToObserve = request.headers['Observe'] === 0 && method === Method.Get;
-  const first = await ask();
-  if (!wantsToObserve || first.code >> 5 !== 2) {
-    finish(response, first);
-    return;
-  }
-  let busy = false;
-  let again = false;
-  // Changes while an answer is fetched are one more fetch: what counts is the last state (RFC 7641).
-  const changed = async (): Promise<void> => {
-    again = true;
-    if (busy) return;
-    busy = true;
-    while (again) {
-      again = false;
-      const next = await ask();
-      response.code = codeText(next.code);
-      response.write(Buffer.from(next.payload));
-    }
-    busy = false;
-  };
-  const stop = options.observe(thing, uri, () => void changed());
-  response.code = codeText(first.code);
-  if (stop === null) {
-    finish(response, first);
-    return;
-  }
-  response.on('finish', stop);
-  response.write(Buffer.from(first.payload));
 }
 
 function finish(response: OutgoingMessage, { code, payload }: Answer): void {
-  response.code = codeText(code);
+  withoutObserve(response);
+  response.statusCode = response.code = codeText(code);
   response.end(Buffer.from(payload));
 }

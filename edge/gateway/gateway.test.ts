@@ -1,7 +1,7 @@
 // HTTP and CoAP in front of a real edge with one module; the clients are fastify's injector and the `coap` library.
 import fastify, { type FastifyInstance } from 'fastify';
 import coap from 'coap';
-import type { Server } from 'coap';
+import type { CoapGateway } from './coap.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { embedManifest } from '../../manifest/section.js';
 import { EdgePlace, modelOfPackage, serviceEntries } from '../fleet/edge-place.js';
@@ -51,7 +51,7 @@ const setting = {
 let place: EdgePlace;
 let router: Router;
 let server: FastifyInstance;
-let coapServer: Server;
+let coapServer: CoapGateway;
 const PORT = 15683;
 
 beforeAll(async () => {

@@ -55,7 +55,7 @@ export class HttpSecurity {
   /** Name that services see as the caller of a request. */
   callerOf(request: FastifyRequest): string {
     const record = this.identities.get(request)?.record;
-    return record == null ? ANONYMOUS : userCaller(record.name);
+    return record === undefined || record === null ? ANONYMOUS : userCaller(record.name);
   }
 
   /** Adds everything to a server, before any other route. */
@@ -220,8 +220,6 @@ const HEADERS = {
     useDefaults: false,
     directives: {
       defaultSrc: ["'self'"],
-      // Bars and positions on the map are attributes of style.
-      styleSrcAttr: ["'unsafe-inline'"],
       imgSrc: ["'self'", 'data:'],
       objectSrc: ["'none'"],
       baseUri: ["'none'"],

@@ -1,0 +1,187 @@
+// The CoAP gateway against clients that are stock, slow, greedy or hostile. The place behind it answers from this file.
+import { createSocket, type Socket } from 'node:dgram';
+import { generate, parse, type ParsedPacket } from 'coap-packet';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ResponseCode } from '../../compiler/abi/os-layout.js';
+import type { PlaceLink } from '../fleet/types.js';
+import type { ServiceRequest } from '../host/types.js';
+import { EmbeddedRegistry } from '../registry/embedded.js';
+import { Router } from '../router/router.js';
+import type { Role } from '../security/roles.js';
+import { startCoapGateway, type CoapGateway } from './coap.js';
+
+let gateway: CoapGateway;
+let socket: Socket;
+let role: Role | null;
+let seen: ServiceRequest[];
+let notify: (() => void) | null;
+let big: Buffer;
+const received: Buffer[] = [];
+
+beforeEach(async () => {
+  [role, seen, notify, big] = ['caller', [], null, Buffer.alloc(3000, 'x')];
+  received.length = 0;
+  const registry = new EmbeddedRegistry(null);
+  const router = new Router({ registry });
+  const place: PlaceLink = {
+    name: 'edge:a',
+    request: async (_thing, request) => {
+      seen.push(request);
+      const payload = request.uri === '/big' ? big : Buffer.from(`${seen.length}`);
+      return { code: ResponseCode.Content, payload };
+    },
+  };
+  router.connect(place);
+  const service = (path: string, method: number) => ({ path, method, attributes: 'obs', observable: true });
+  const services = [service('n', 1), service('n', 3), service('big', 1)];
+  await registry.put(
+    { thing: 'home', module: 'm', version: '1.0.0', hash: '', place: 'edge:a', epoch: 1, services },
+    0,
+  );
+  const observe = (_thing: string, _uri: string, changed: () => void) => {
+    notify = changed;
+    return () => (notify = null);
+  };
+  gateway = await startCoapGateway({ router, observe, port: 0, role: () => role });
+  socket = createSocket('udp4');
+  socket.on('message', (bytes) => received.push(bytes));
+  await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve));
+});
+afterEach(() => {
+  gateway.close();
+  socket.close();
+});
+
+interface Option {
+  readonly name: string;
+  readonly value: Buffer;
+}
+let nextId = 1;
+const path = (text: string): Option[] =>
+  text.split('/').map((part) => ({ name: 'Uri-Path', value: Buffer.from(part) }));
+function request(options: readonly Option[], more: object = {}): Buffer {
+  const messageId = nextId++;
+  const token = Buffer.alloc(4);
+  token.writeUInt32BE(messageId);
+  return generate({ code: '0.01', confirmable: true, messageId, token, options: [...options], ...more });
+}
+const send = (bytes: Buffer): void => socket.send(bytes, gateway.port, '127.0.0.1');
+/** The next message from the gateway. */
+async function next(): Promise<ParsedPacket> {
+  await expect.poll(() => received.length, { timeout: 10_000 }).toBeGreaterThan(0);
+  return parse(received.shift()!);
+}
+async function ask(options: readonly Option[], more: object = {}): Promise<ParsedPacket> {
+  send(request(options, more));
+  return next();
+}
+const option = (packet: ParsedPacket, name: string): Buffer | undefined =>
+  packet.options.find((entry) => entry.name === name)?.value;
+const N = path('things/home/n');
+
+describe('requests', () => {
+  it('reach a service as "coap", whatever caller they name', async () => {
+    const forged = [...N, { name: '65000', value: Buffer.from('user:admin') }];
+    expect((await ask(forged)).payload.toString()).toBe('1');
+    expect(seen.map(({ caller }) => caller)).toEqual(['coap']);
+  });
+
+  it('are for who may, once tokens are in use', async () => {
+    const core = path('.well-known/core');
+    const codes = async () => [(await ask(core)).code, (await ask(N)).code];
+    expect(await codes()).toEqual(['2.05', '2.05']);
+    role = 'viewer';
+    expect(await codes()).toEqual(['2.05', '4.03']);
+    role = null;
+    expect(await codes()).toEqual(['4.01', '4.01']);
+    expect(seen.length).toBe(1);
+  });
+
+  it('are run once, however often they come', async () => {
+    const put = request(N, { code: '0.03' });
+    for (let i = 0; i < 5; i++) send(put);
+    const answers = [await next(), await next()];
+    expect(answers.map(({ payload }) => payload.toString())).toEqual(['1', '1']);
+    expect(seen.length).toBe(1);
+  });
+
+  it('that mean nothing here are refused as the RFC says', async () => {
+    const of = async (name: string, value = 'x', more: object = {}) =>
+      (await ask([...N, { name, value: Buffer.from(value) }], more)).code;
+    expect(await of('Proxy-Uri', 'coap://10.0.0.1/x')).toBe('5.05');
+    expect([await of('If-None-Match', ''), await of('9'), await of('65001')]).toEqual(['4.02', '4.02', '4.02']);
+    expect([await of('65000'), await of('Size1')]).toEqual(['2.05', '2.05']);
+    expect((await ask(N, { code: '0.05' })).code).toBe('4.05');
+    const ping = generate({ code: '0.00', confirmable: true, messageId: 77 });
+    send(ping);
+    expect(await next()).toMatchObject({ code: '0.00', reset: true, messageId: 77 });
+  });
+
+  it('with blocks that would take a gigabyte are refused', async () => {
+    const block = (name: string, value: number[], more: object = {}) =>
+      ask([...N, { name, value: Buffer.from(value) }], { code: '0.03', ...more });
+    expect((await block('Block1', [0xff, 0xff, 0xf6])).code).toBe('4.13');
+    expect((await block('Block1', [0x07])).code).toBe('4.02');
+    expect((await block('Block1', [1, 2, 3, 4])).code).toBe('4.02');
+    expect((await block('Block1', [0x0e], { payload: Buffer.alloc(10) })).code).toBe('4.00');
+    expect((await block('Block2', [0xff, 0xff, 0xf6], { code: '0.01' })).code).toBe('4.02');
+    expect(seen.length).toBe(0);
+    // And one that is right.
+    const token = Buffer.from('t');
+    const part = (number: number, more: number, bytes: number) =>
+      block('Block1', [(number << 4) | (more << 3)], { token, payload: Buffer.alloc(bytes, 65 + number) });
+    expect((await part(0, 1, 16)).code).toBe('2.31');
+    expect((await part(1, 0, 4)).code).toBe('2.05');
+    expect(Buffer.from(seen[0]!.payload).toString()).toBe(`${'A'.repeat(16)}BBBB`);
+  });
+});
+
+describe('observing', () => {
+  const OBSERVE = { name: 'Observe', value: Buffer.alloc(0) };
+  const acknowledge = ({ messageId }: ParsedPacket): void => send(generate({ code: '0.00', ack: true, messageId }));
+
+  it('sends the last state when the one before has arrived', async () => {
+    const first = await ask([...N, OBSERVE]);
+    expect([first.payload.toString(), option(first, 'Observe')]).toEqual(['1', Buffer.of(1)]);
+    notify!();
+    const second = await next();
+    expect([second.payload.toString(), second.confirmable]).toEqual(['2', true]);
+    for (let i = 0; i < 50; i++) notify!();
+    acknowledge(second);
+    const third = await next();
+    expect(third.payload.toString()).toBe('3');
+    acknowledge(third);
+    expect(seen.length).toBe(3);
+  });
+
+  it('ends with a reset, with Observe 1, and begins again in its own place', async () => {
+    await ask([...N, OBSERVE], { token: Buffer.from('a') });
+    notify!();
+    const { messageId } = await next();
+    send(generate({ code: '0.00', reset: true, messageId }));
+    await expect.poll(() => notify).toBeNull();
+    await ask([...N, OBSERVE], { token: Buffer.from('b') });
+    await ask([...N, OBSERVE], { token: Buffer.from('b') });
+    const end = await ask([...N, { name: 'Observe', value: Buffer.of(1) }], { token: Buffer.from('b') });
+    expect([end.code, option(end, 'Observe'), notify]).toEqual(['2.05', undefined, null]);
+  });
+
+  it('is refused, with the answer, to too many and to those that acknowledge nothing', async () => {
+    const loose = await ask([...N, OBSERVE], { confirmable: false });
+    expect([loose.code, option(loose, 'Observe')]).toEqual(['2.05', undefined]);
+    const observed: boolean[] = [];
+    for (let i = 0; i < 40; i++) observed.push(option(await ask([...N, OBSERVE]), 'Observe') !== undefined);
+    expect(observed).toEqual([...Array<boolean>(32).fill(true), ...Array<boolean>(8).fill(false)]);
+  });
+
+  it('sends what is too big for a message in blocks', async () => {
+    const first = await ask([...path('things/home/big'), OBSERVE]);
+    expect([first.payload.length, option(first, 'Block2')]).toEqual([1024, Buffer.of(0x0e)]);
+    const rest = await ask([...path('things/home/big'), { name: 'Block2', value: Buffer.of(0x26) }]);
+    expect(rest.payload.length).toBe(3000 - 2048);
+    big = Buffer.from('small');
+    notify!();
+    const small = await next();
+    expect([small.payload.toString(), option(small, 'Block2')]).toEqual(['small', undefined]);
+  });
+});
