@@ -15,7 +15,16 @@ export interface CommandLine {
   readonly commands: readonly Command<object>[];
   /** Below every --help. */
   readonly epilogue: string;
+  /**
+   * What the shell may complete the last of `words` with, besides commands and options.
+   * @param words behind the name of the command line
+   * @returns null: only commands, options and files
+   */
+  readonly complete?: (words: readonly string[]) => Promise<readonly string[] | null>;
 }
+
+/** What the script that yargs writes for a shell asks with. */
+const COMPLETIONS = '--get-yargs-completions';
 
 /** Runs one command line (without node and script). Gives the exit code; never throws. */
 export async function runCommandLine(line: CommandLine, argv: readonly string[]): Promise<number> {
@@ -49,13 +58,21 @@ async function dispatch(line: CommandLine, argv: readonly string[], invokeArgs: 
     .version(version())
     .showHelpOnFail(false)
     .wrap(Math.min(110, process.stdout.columns ?? 100))
+    .completion(
+      'completion',
+      'a script for the shell: bash, or zsh if that asks',
+      ((_current: string, _args: unknown, usual: UsualCompletions, done: (words: string[]) => void) =>
+        void completions(line, argv, usual).then(done, () => done([]))) as never,
+    )
     .epilogue(epilogue);
   for (const command of commands) {
     parser.command(
-      `${command.name} ${command.positionals}`,
+      `${command.name} ${command.positionals}`.trimEnd(),
       command.describe,
       (builder) => {
-        const own = command.options(builder).usage(`$0 ${command.name} ${command.positionals}\n\n${command.describe}`);
+        const own = command
+          .options(builder)
+          .usage(`$0 ${`${command.name} ${command.positionals}`.trimEnd()}\n\n${command.describe}`);
         for (const [text, what] of command.examples) own.example(text, what);
         return own.epilogue(command.epilogue === undefined ? epilogue : `${command.epilogue}\n\n${epilogue}`);
       },
@@ -74,6 +91,7 @@ async function dispatch(line: CommandLine, argv: readonly string[], invokeArgs: 
   await parser.parseAsync([...argv], {}, (_error: unknown, _args: unknown, text: string) => {
     output += text;
   });
+  if (argv.includes(COMPLETIONS)) return ExitCode.Ok;
   if (argv.length === 0) {
     note(`${await parser.getHelp()}\n`);
     return ExitCode.BadUsage;
@@ -86,8 +104,32 @@ async function dispatch(line: CommandLine, argv: readonly string[], invokeArgs: 
   return selected();
 }
 
+type UsualCompletions = (done: (error: Error | null, words: string[] | undefined) => void) => void;
+
+/** yargs knows commands and options, the command line knows names. */
+async function completions(
+  { complete }: CommandLine,
+  argv: readonly string[],
+  usual: UsualCompletions,
+): Promise<string[]> {
+  // `--get-yargs-completions NAME WORD...`
+  const words = argv.slice(argv.indexOf(COMPLETIONS) + 2);
+  const names = await complete?.(words);
+  if (names !== null && names !== undefined) return [...names];
+  return new Promise((resolve) => usual((_error, found) => resolve(found ?? [])));
+}
+
 /** Options that may be given several times; of the others the last one counts. */
-const REPEATABLE: ReadonlySet<string> = new Set(['input', 'arg', 'env', 'without', 'executables', 'wasm', 'device']);
+const REPEATABLE: ReadonlySet<string> = new Set([
+  'input',
+  'arg',
+  'env',
+  'without',
+  'executables',
+  'wasm',
+  'device',
+  'only',
+]);
 
 function settle(args: object): object {
   const entries = Object.entries(args as Record<string, unknown>);

@@ -72,6 +72,7 @@ export const DIAGNOSTICS = {
   W902: 'edge',
   W903: 'state that cannot move',
   W904: 'device',
+  W905: 'move',
   W910: 'not secure',
   W911: 'token',
   W912: 'enrolment',

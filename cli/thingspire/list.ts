@@ -1,28 +1,22 @@
 // `thingspire ls`: things, modules and services that an edge knows. Takes an edge's URL, prints a table or JSON.
-import { DiagnosticError } from '../../compiler/diagnostics.js';
 import type { Command } from '../commands/command.js';
 import { ExitCode } from '../exit-codes.js';
 import { print, printJson } from '../io.js';
-import { askEdge, edgeOption, errorText } from './client.js';
+import { EdgeClient, edgeOptions, type EdgeArgs } from './client.js';
+import { readFleet } from './fleet-view.js';
+import { tableText } from './table.js';
 
-interface Args {
+interface Args extends EdgeArgs {
   readonly thing: string | undefined;
-  readonly edge: string;
+  readonly places: boolean;
   readonly json: boolean;
-}
-
-interface ModuleRow {
-  readonly thing: string;
-  readonly module: string;
-  readonly version: string;
-  readonly place: string;
-  readonly status?: { readonly state: string; readonly calls: number; readonly faults: number };
 }
 
 interface ServiceRow {
   readonly module: string;
   readonly method: string;
   readonly path: string;
+  readonly observable: boolean;
   readonly attributes: string;
 }
 
@@ -33,49 +27,44 @@ export const listCommand: Command<Args> = {
   examples: [
     ['$0 ls', 'what runs where'],
     ['$0 ls porch', 'what the thing "porch" offers'],
+    ['$0 ls --places', 'edges and devices'],
   ],
   options: (yargs) =>
-    edgeOption(yargs)
+    edgeOptions(yargs)
       .positional('thing', { describe: 'its services', type: 'string' })
+      .option('places', { describe: 'places instead of modules', type: 'boolean', default: false })
       .option('json', { describe: 'as JSON', type: 'boolean', default: false }) as never,
-  run: async ({ thing, edge, json }) => {
-    const path = thing === undefined ? '/api/modules' : `/things/${encodeURIComponent(thing)}`;
-    const answer = await askEdge(edge, path);
-    if (answer.status !== 200) throw new DiagnosticError('W902', errorText(answer));
-    const value = JSON.parse(answer.body.toString('utf8')) as unknown;
-    if (json) printJson(value);
-    else if (thing === undefined) {
-      const rows = value as readonly ModuleRow[];
-      table(
-        ['THING', 'MODULE', 'VERSION', 'PLACE', 'STATE', 'CALLS', 'FAULTS'],
-        rows.map(({ thing: name, module, version, place, status }) => [
-          name,
-          module,
-          version,
-          place,
-          status?.state ?? '',
-          String(status?.calls ?? ''),
-          String(status?.faults ?? ''),
-        ]),
-      );
-    } else {
-      const rows = value as readonly ServiceRow[];
-      table(
-        ['METHOD', 'PATH', 'MODULE', 'ATTRIBUTES'],
-        rows.map((row) => [row.method, row.path, row.module, row.attributes]),
-      );
+  run: async ({ thing, places, json, ...at }) => {
+    const edge = new EdgeClient(at);
+    if (thing !== undefined) {
+      const services = await edge.json<readonly ServiceRow[]>(`/things/${encodeURIComponent(thing)}`);
+      const rows = services.map(({ method, path, module, observable, attributes }) => {
+        return [method, path, module, observable ? 'yes' : '', attributes];
+      });
+      if (json) printJson(services);
+      else print(tableText(['METHOD', 'PATH', 'MODULE', 'OBSERVE', 'ATTRIBUTES'], rows));
+      return ExitCode.Ok;
     }
+    const fleet = await readFleet(edge);
+    if (places) {
+      const rows = fleet.places.map(({ name, edge: behind, details }) => {
+        return [name, behind, Object.entries(details).map((entry) => entry.join('=')).join(' ')]; // prettier-ignore
+      });
+      if (json) printJson(fleet.places);
+      else print(tableText(['PLACE', 'EDGE', 'DETAILS'], rows));
+      return ExitCode.Ok;
+    }
+    const rows = fleet.modules.map(({ thing: name, module, version, place, stats }) => [
+      name,
+      module,
+      version,
+      place,
+      stats?.state ?? (fleet.places.some((entry) => entry.name === place) ? '' : 'away'),
+      String(stats?.calls ?? ''),
+      String(stats?.faults ?? ''),
+    ]);
+    if (json) printJson(fleet.modules);
+    else print(tableText(['THING', 'MODULE', 'VERSION', 'PLACE', 'STATE', 'CALLS', 'FAULTS'], rows, [5, 6]));
     return ExitCode.Ok;
   },
 };
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): void {
-  const widths = head.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i]!.length)));
-  for (const row of [head, ...rows])
-    print(
-      `${row
-        .map((cell, i) => cell.padEnd(widths[i]!))
-        .join('  ')
-        .trimEnd()}\n`,
-    );
-}

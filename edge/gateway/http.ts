@@ -1,7 +1,7 @@
 // HTTP in front of the fleet (RFC 8075 in spirit): /things/THING/PATH, JSON by the contract's types, OpenAPI. Takes a
 // router and the manifests; adds routes to a fastify server. Knows no place.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { METHOD_NAMES, methodName, methodNumber } from '../../compiler/abi/os-layout.js';
+import { Method, METHOD_NAMES, methodName, methodNumber } from '../../compiler/abi/os-layout.js';
 import type { PayloadType, ServiceModel } from '../../manifest/model.js';
 import type { Router } from '../router/router.js';
 import type { Answer } from '../worker/protocol.js';
@@ -9,6 +9,7 @@ import { MAX_WINDOW_BYTES } from '../worker/windows.js';
 import { codeName, codeText, httpStatus } from './codes.js';
 import { serviceModel, type Directory } from './directory.js';
 import { JsonMismatch, payloadFromJson, payloadToJson } from './json.js';
+import { streamChanges } from './http-observe.js';
 import { openApi } from './openapi.js';
 
 export interface HttpGatewayOptions {
@@ -86,8 +87,15 @@ async function forward(
   const service = serviceModel(directory, router, thing, uri, method);
   const payload = payloadOf(request, service?.contract.request ?? null, service !== null);
   const caller = options.callerOf?.(request) ?? 'http';
-  const answer = await router.request(thing, { method, uri, payload, caller, capacity: MAX_WINDOW_BYTES });
-  return respond(request, reply, answer, service);
+  const ask = (): Promise<Answer> =>
+    router.request(thing, { method, uri, payload, caller, capacity: MAX_WINDOW_BYTES });
+  if (method === Method.Get && (request.headers.accept ?? '').includes('text/event-stream')) {
+    const type = service?.contract.response ?? null;
+    const observe = (changed: () => void): (() => void) | null => router.observe(thing, uri, changed);
+    if (streamChanges(reply, { ask, observe, type })) return reply;
+    throw new BadRequest(406, 'this service cannot be observed');
+  }
+  return respond(request, reply, await ask(), service);
 }
 
 function payloadOf(request: FastifyRequest, type: PayloadType | null, known: boolean): Uint8Array {

@@ -38,7 +38,7 @@ export class Devices {
     const link = new DeviceLink(`device:${name}`, stream, {
       console: (text) => this.lines.push(name, text),
       closed: () => void this.detach(name, link),
-      request: (thing, request) => router.request(thing ?? name, { ...request, caller: `${request.caller}@${name}` }),
+      request: (thing, request) => router.request(thing ?? name, request),
     });
     this.links.set(name, link);
     const answer = await link.send({ method: Method.Get, uri: WELL_KNOWN, payload: new Uint8Array(0) });

@@ -1,16 +1,17 @@
 // One edge, complete: the place that runs modules, what it shares with others, router, devices, and the gateways in front.
 // Takes options; gives an object that the command line and tests drive. Puts parts together; knows no terminal.
-import type { Server as CoapServer } from 'coap';
 import type { Duplex } from 'node:stream';
 import fastify, { type FastifyInstance } from 'fastify';
 import { EdgePlace } from '../fleet/edge-place.js';
 import type { FleetEvents } from '../fleet/events.js';
 import { recover } from '../fleet/migrate.js';
 import type { ModulePackage, Placement, Registry } from '../fleet/types.js';
-import { startCoapGateway } from '../gateway/coap.js';
+import { startCoapGateway, type CoapGateway } from '../gateway/coap.js';
 import { addHttpGateway } from '../gateway/http.js';
 import { PlaceDirectory } from '../router/places.js';
 import { Router } from '../router/router.js';
+import { Security } from '../security/security.js';
+import { addPage } from '../web/serve.js';
 import { addApi } from './api.js';
 import { Devices } from './devices.js';
 import { EventLog } from './event-log.js';
@@ -29,14 +30,18 @@ export interface EdgeServerOptions {
   /** Ports; null: not served. 0: any free one. */
   readonly httpPort: number | null;
   readonly coapPort: number | null;
-  /** Address to listen on; default 127.0.0.1. */
+  /** Addresses to listen on; default 127.0.0.1. */
   readonly address?: string;
+  readonly coapAddress?: string;
+  /** Default: what suits an edge on 127.0.0.1. */
+  readonly security?: Security;
   /** What is shared with other edges; default: this edge is alone. It is closed with the edge. */
   readonly fleet?: Fleet;
   /** Our own bugs, and what could not be brought back; default: standard error. */
   readonly report?: (error: unknown) => void;
 }
 
+const LOOPBACK = '127.0.0.1';
 /** How often what dead movers have left is looked for. */
 const RECOVER_PERIOD_MS = 30_000;
 
@@ -55,7 +60,7 @@ export class EdgeServer {
   private readonly telemetry: Telemetry;
   private readonly ending: (() => void)[] = [];
   private http: FastifyInstance | null = null;
-  private coap: CoapServer | null = null;
+  private coap: CoapGateway | null = null;
 
   constructor(private readonly options: EdgeServerOptions) {
     const { name } = options;
@@ -97,17 +102,19 @@ export class EdgeServer {
 
   /** Opens the ports and starts what ran here before. */
   async start(): Promise<void> {
-    const { name, address = '127.0.0.1', httpPort, coapPort } = this.options;
+    const { name, dataDirectory, address = LOOPBACK, coapAddress = LOOPBACK, httpPort, coapPort } = this.options;
+    const security = this.options.security ?? (await Security.open({ name, dataDirectory, address, coapAddress }));
     await this.models.loadAll();
     await this.restore();
     await this.registry.announce({ name: this.place.name, kind: 'edge', edge: name, details: {} });
     this.telemetry.start();
     const recovering = setInterval(() => void this.recover(), RECOVER_PERIOD_MS);
     this.ending.push(() => clearInterval(recovering));
-    if (httpPort !== null) await this.listen(httpPort, address);
+    if (httpPort !== null) await this.listen(httpPort, address, security);
     if (coapPort !== null) {
       const observe = this.router.observe.bind(this.router);
-      this.coap = await startCoapGateway({ router: this.router, observe, port: coapPort, address });
+      const role = security.coapRole;
+      this.coap = await startCoapGateway({ router: this.router, observe, port: coapPort, address: coapAddress, role });
     }
   }
 
@@ -144,11 +151,14 @@ export class EdgeServer {
     await this.fleet.close();
   }
 
-  private async listen(port: number, address: string): Promise<void> {
-    const server = (this.http = fastify({ forceCloseConnections: true, routerOptions: { maxParamLength: 200 } }));
-    addHttpGateway(server, { router: this.router, directory: this.models });
+  private async listen(port: number, address: string, security: Security): Promise<void> {
+    const server = fastify({ ...security.serverOptions(), forceCloseConnections: true });
+    this.http = server;
+    await security.protect(server);
+    addHttpGateway(server, { router: this.router, directory: this.models, callerOf: security.callerOf });
     const { registry, log, modules, moves } = this;
     await addApi(server, { edge: this.options.name, registry, log, modules, moves, report: this.report });
+    addPage(server);
     await server.listen({ port, host: address });
   }
 

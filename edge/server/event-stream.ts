@@ -16,7 +16,7 @@ const TYPES: ReadonlySet<string> = new Set<FleetEvent['type']>(['log', 'fault', 
 
 export function addEventStream(server: FastifyInstance, log: EventLog): void {
   server.get('/api/events', (request, reply) => {
-    const { types, since } = request.query as { types?: string; since?: string };
+    const { types, since, follow } = request.query as { types?: string; since?: string; follow?: string };
     const wanted = types === undefined || types === '' ? TYPES : new Set(types.split(','));
     for (const type of wanted) if (!TYPES.has(type)) throw new HttpError(400, `there are no events "${type}"`);
     const last = request.headers['last-event-id'] ?? since;
@@ -37,6 +37,11 @@ export function addEventStream(server: FastifyInstance, log: EventLog): void {
       else raw.write(`id: ${id}\ndata: ${JSON.stringify(event)}\n\n`);
     };
     if (last !== undefined) log.since(Number(last)).forEach(send);
+    // `follow=0`: only what has been.
+    if (follow === '0') {
+      raw.end();
+      return;
+    }
     const stop = log.watch(send);
     const heartbeat = setInterval(() => raw.write(': still here\n\n'), HEARTBEAT_MS);
     raw.on('error', () => undefined);

@@ -1,0 +1,127 @@
+// Runs an edge in the foreground until it is told to end. Takes what the command line said; prints what happens.
+import { createConnection } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { DiagnosticError } from '../../compiler/diagnostics.js';
+import { CachedPackages, packageHash } from '../../edge/fleet/packages.js';
+import { EdgeServer } from '../../edge/server/edge-server.js';
+import { filePackages, localFleet, type Fleet } from '../../edge/server/fleet.js';
+import { Security } from '../../edge/security/security.js';
+import type { TlsFiles } from '../../edge/security/tls.js';
+import { embedManifest } from '../../manifest/section.js';
+import { ExitCode } from '../exit-codes.js';
+import { note, noteDiagnostic, print, printJson } from '../io.js';
+import { readThings, type Application } from '../things.js';
+import type { EdgeCommandArgs } from './edge.js';
+import { eventLine } from './event-line.js';
+
+export async function runEdge(args: EdgeCommandArgs): Promise<number> {
+  const { name, json, data = null, listen: address, coapListen: coapAddress } = args;
+  if (!/^[a-z][a-z0-9-]{0,30}$/.test(name))
+    throw new DiagnosticError('W605', '--name: lower-case letters, digits and hyphens');
+  const devices = args.device.map(parseDevice);
+  const application = args.things === undefined ? null : readThings(args.things);
+  application?.loaded.findings.warnings.forEach((warning) => noteDiagnostic(warning, 'warning'));
+  const security = await Security.open({
+    name,
+    dataDirectory: data,
+    address,
+    coapAddress,
+    tls: tlsOf(args),
+    insecure: args.insecure,
+    coapRole: args.coapRole ?? null,
+    nats: args.nats ?? null,
+  });
+  security.warnings.forEach((warning) => note(`warning: ${warning}\n`));
+  const httpPort = portOf(args.http, 'http');
+  const coapPort = portOf(args.coap, 'coap');
+  const fleet = args.nats === undefined ? localFleet(data) : await natsFleet(args.nats, args, security);
+  const server = new EdgeServer({
+    name,
+    dataDirectory: data,
+    httpPort,
+    coapPort,
+    address,
+    coapAddress,
+    security,
+    fleet,
+  });
+  server.log.watch(({ event }) => {
+    if (json) printJson(event);
+    else if (event.type === 'log' || event.type === 'fault' || event.type === 'move') print(`${eventLine(event)}\n`);
+  });
+  const ended = new Promise<void>((resolve) => {
+    process.once('SIGINT', resolve);
+    process.once('SIGTERM', resolve);
+  });
+  try {
+    await starting(server.start());
+    if (application !== null) await deployNew(server, application);
+    for (const device of devices) await server.attach(device.name, device.open());
+    if (server.url !== null) note(`${server.url}\n`);
+    if (security.tls !== null) note(`certificate SHA-256 ${security.tls.fingerprint}\n`);
+    if (coapPort !== null) note(`coap://${coapAddress}:${coapPort}/.well-known/core\n`);
+    await ended;
+  } finally {
+    await server.close();
+  }
+  return ExitCode.Ok;
+}
+
+/** What the edges at a NATS server share; packages are kept near too. @throws DiagnosticError W902 */
+async function natsFleet(servers: string, { name, data }: EdgeCommandArgs, security: Security): Promise<Fleet> {
+  const { NatsFleet } = await import('../../edge/nats/fleet.js');
+  const { envelopes } = security;
+  const onProblem = (text: string): void => note(`NATS: ${text}\n`);
+  const fleet = await NatsFleet.connect({ edge: name, servers: servers.split(','), envelopes, onProblem });
+  return {
+    registry: fleet.registry,
+    events: fleet.events,
+    packages: new CachedPackages(filePackages(data ?? null), fleet.packages),
+    linkTo: (place) => fleet.linkTo(place),
+    placeOf: (place) => fleet.placeOf(place),
+    serve: (here) => fleet.serve(here),
+    close: () => fleet.close(),
+  };
+}
+
+/** A port that is taken, an address that is not ours: the user's to settle. */
+async function starting(start: Promise<void>): Promise<void> {
+  try {
+    await start;
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (error instanceof DiagnosticError || code === undefined || !/^E[A-Z]+$/.test(code)) throw error;
+    throw new DiagnosticError('W902', message);
+  }
+}
+
+/** What runs already, here or where it has moved to, goes on; other versions are replaced where they run. */
+async function deployNew(server: EdgeServer, { loaded: { app }, inputs }: Application): Promise<void> {
+  for (const model of app.modules) {
+    const wasm = embedManifest(inputs.get(model.name)!.bytes, model.travelling);
+    if (server.registry.placement(app.name, model.name)?.value.hash === packageHash(wasm)) continue;
+    await server.deploy({ thing: app.name, wasm });
+  }
+}
+
+function tlsOf({ tls, tlsCert, tlsKey }: EdgeCommandArgs): 'off' | 'own' | TlsFiles {
+  if ((tlsCert === undefined) !== (tlsKey === undefined))
+    throw new DiagnosticError('W605', '--tls-cert and --tls-key belong together');
+  if (tlsCert !== undefined) return { certificate: tlsCert, key: tlsKey! };
+  return tls ? 'own' : 'off';
+}
+
+function portOf(text: string, option: string): number | null {
+  if (text === 'off') return null;
+  const value = Number(text);
+  if (!/^\d{1,5}$/.test(text) || value > 65535)
+    throw new DiagnosticError('W605', `--${option}: "${text}" is not a port`);
+  return value;
+}
+
+function parseDevice(text: string): { readonly name: string; readonly open: () => Duplex } {
+  const [, name, host, number] = /^([a-z][a-z0-9-]{0,30})=tcp:(.+):(\d{1,5})$/.exec(text) ?? [];
+  if (host === undefined) throw new DiagnosticError('W605', `--device: "${text}" is not NAME=tcp:HOST:PORT`);
+  const at = { host, port: portOf(number!, 'device')! };
+  return { name: name!, open: () => createConnection(at) };
+}
