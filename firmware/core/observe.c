@@ -124,7 +124,7 @@ static void settle(uint32_t index, int32_t provider)
         ts_follow_end(index);
         subscription->provider = (uint8_t)provider;
         mark(subscription);
-    } else if (provider < 0 || native || (subscription->provider != TS_ELSEWHERE && !ts_link_up())) {
+    } else if (provider < 0 || native || (subscription->provider < TS_MAX_MODULES && !ts_link_up())) {
         subscription->gone = provider < 0 ? TS_METHOD_NOT_ALLOWED : TS_NOT_FOUND;
         mark(subscription);
     } else {
@@ -208,8 +208,10 @@ uint32_t ts_notify_run(uint32_t index)
     if (!gone) {
         uint32_t response = info->memory == 0 ? 0 : (uint32_t)info->memory->base + subscription->buffer;
         struct ts_request request = {.response = response, .capacity = subscription->capacity};
-        if (subscription->provider == TS_ELSEWHERE) result = ts_follow_take(index, &request);
-        else result = ts_request_uri(TS_GET, subscription->uri, subscription->uri_bytes, &request);
+        if (subscription->provider == TS_ELSEWHERE) {
+            result = ts_follow_take(index, &request);
+            if (result == 0) return 0;
+        } else result = ts_request_uri(TS_GET, subscription->uri, subscription->uri_bytes, &request);
     }
     if (info->on_notify != 0) ((void (*)(uint32_t, uint32_t))info->on_notify)(id, result);
     return 0;

@@ -187,9 +187,9 @@ uint64_t ts_follow_tick(uint64_t now);
 enum { FOLLOW_NOT_MINE = 0, FOLLOW_DONE, FOLLOW_KEPT };
 int ts_follow_response(struct ts_rx *frame, const struct ts_message *message);
 int ts_follow_acknowledged(uint32_t mid, int reset);
-/** Frees frames that wait for their subscribers, who ask again then; false if there is none. */
+/** Frees frames that wait for their subscribers; false if there is none. */
 int ts_follow_make_room(void);
-/** The representation for the subscriber, which runs: result word. Unmasked. */
+/** The representation for the subscriber, which runs: result word; 0: it is no more here, and asked for. Unmasked. */
 uint32_t ts_follow_take(uint32_t subscription, const struct ts_request *request);
 
 #endif

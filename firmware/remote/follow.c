@@ -2,7 +2,8 @@
  * answer, and has each new representation wait where it was received until its subscriber runs. Takes subscriptions, gives
  * representations. Knows no module.
  *
- * A representation that waits goes when room is needed for a message; its subscriber then asks for it. */
+ * A representation that waits goes when room is needed for a message, and none is kept for a subscriber that itself waits for
+ * the edge: it is asked for anew as soon as the subscriber could take it. */
 #include "chain.h"
 #include "remote.h"
 
@@ -148,7 +149,10 @@ uint64_t ts_follow_tick(uint64_t now)
         int32_t left = (int32_t)(follow->due - (uint32_t)now);
         if (left <= 0) {
             /* No answer, or nothing new for so long that the edge may have forgotten. */
-            if (follow->state > ASKED) follow->state = WANTED;
+            if (follow->state > ASKED) {
+                follow->state = WANTED;
+                follow->any = 1;
+            }
             work = 1;
             left = NO_ROOM_AGAIN;
         }
@@ -195,7 +199,7 @@ static int take(uint32_t number, struct ts_rx *frame, const struct ts_message *m
     step_in(follow, FOLLOWING, max_age(message, DEFAULT_MAX_AGE) + LEAST_AFTER_MAX_AGE + (rt_random() & 0x7fffff));
     struct ts_subscription *subscription = &ts_subscriptions[number];
     forget_frame(follow);
-    /* While a subscriber waits for the edge itself, its representation would be in the way of what it waits for. */
+    /* It would be in the way of what the subscriber waits for. */
     int keep = (ts_kernel.busy >> subscription->subscriber & 1) == 0;
     if (keep) {
         frame->state = RX_PARKED;
@@ -264,6 +268,8 @@ uint32_t ts_follow_take(uint32_t number, const struct ts_request *wanted)
         frame->state = RX_FREE;
     }
     if (result != 0) return result;
-    const struct ts_subscription *subscription = &ts_subscriptions[number];
-    return ts_remote_request(TS_GET, subscription->uri, subscription->uri_bytes, wanted, 0);
+    ps = ts_lock();
+    if (follow->state == FOLLOWING) ask_now(follow);
+    ts_unlock(ps);
+    return 0;
 }
