@@ -25,10 +25,21 @@ export function routeShape(path: string): string {
 
 /** True if the requirement `wanted` (exact, or with a last segment `*`) can mean the service path `pattern`. */
 export function covers(wanted: string, pattern: string): boolean {
+  return fits(wanted, pattern, (segment, have) => segment === have || have.startsWith('{'));
+}
+
+/** True if the requirement `wanted` allows requests of `path`, without query and first slash: the kernel's rule. */
+export function coversPath(wanted: string, path: string): boolean {
+  // No segment of a request is a pattern, whatever it looks like.
+  return fits(wanted, path, (segment, have) => segment === have);
+}
+
+function fits(wanted: string, path: string, same: (segment: string, have: string) => boolean): boolean {
   const want = wanted.split('/');
-  const have = pattern.split('/');
+  const have = path.split('/');
   const open = want[want.length - 1] === '*';
   if (open) want.pop();
-  if (open ? have.length <= want.length : have.length !== want.length) return false;
-  return want.every((segment, i) => segment === have[i] || have[i]!.startsWith('{'));
+  // What is covered below a path has a name.
+  if (open ? have.slice(want.length).join('/') === '' : have.length !== want.length) return false;
+  return want.every((segment, i) => same(segment, have[i]!));
 }

@@ -30,7 +30,7 @@ const counter: TestModule = {
       path: '/count',
       handler: 'count',
       observable: true,
-      contract: { request: { type: 'bytes', max: 4 }, response: { type: 'bytes', max: 4 } },
+      contract: { request: { type: 'bytes', max: 4 }, response: { type: 'bytes', max: 4 }, deadline: '5ms' },
     },
   ],
   wat: `(module ${IMPORTS} (global $sum (mut i32) (i32.const 100))
@@ -42,12 +42,14 @@ const counter: TestModule = {
       ${reply('(global.get $sum)')}))`,
 };
 
-/** One GET service without contract but the deadline. */
+const any = { type: 'bytes', max: 1024 } as const;
+
+/** One GET service without contract but the deadline: one that calls others has more time than they. */
 function single(name: string, path: string, body: string, more: Partial<TestModule> = {}): TestModule {
-  const any = { type: 'bytes', max: 1024 } as const;
+  const deadline = more.requires === undefined ? '5ms' : '20ms';
   return {
     name,
-    provides: [{ method: 'GET', path, handler: 'run', contract: { request: any, response: any, deadline: '5ms' } }],
+    provides: [{ method: 'GET', path, handler: 'run', contract: { request: any, response: any, deadline } }],
     wat: `(module ${IMPORTS} (global $g (mut i32) (i32.const 0)) (func (export "run") ${HANDLER} ${body}))`,
     ...more,
   };
@@ -78,22 +80,24 @@ describe('EdgeHost', { timeout: 30_000 }, () => {
   });
 
   it('lets modules call each other, back into the caller too', async () => {
-    const front: TestModule = single(
-      'front',
-      '/front',
-      `(if (result i32) (i32.eqz (local.get $bytes))
-        (then (drop (call $call (i32.const 0) (i32.const 0) (i32.const 4) (i32.const 8) (i32.const 4)))
-          ${reply('(i32.add (i32.load (i32.const 8)) (i32.const 1))')})
-        (else ${reply('(i32.const 40)')}))`,
-      { requires: [{ path: '/back', methods: ['GET'] }] },
-    );
-    const back = single(
-      'back',
-      '/back',
-      `(drop (call $call (i32.const 0) (i32.const 0) (i32.const 4) (i32.const 8) (i32.const 4)))
-       ${reply('(i32.add (i32.load (i32.const 8)) (i32.const 1))')}`,
-      { requires: [{ path: '/front', methods: ['GET'] }] },
-    );
+    const service = (path: string, handler: string, deadline: string) =>
+      ({ method: 'GET', path, handler, contract: { request: any, response: any, deadline } }) as const;
+    const ask = '(drop (call $call (i32.const 0) (i32.const 0) (i32.const 4) (i32.const 8) (i32.const 4)))';
+    const front: TestModule = {
+      name: 'front',
+      provides: [service('/front', 'run', '50ms'), service('/inner', 'inner', '5ms')],
+      requires: [{ path: '/back', methods: ['GET'] }],
+      wat: `(module ${IMPORTS}
+        (func (export "run") ${HANDLER} ${ask} ${reply('(i32.add (i32.load (i32.const 8)) (i32.const 1))')})
+        (func (export "inner") ${HANDLER} ${reply('(i32.const 40)')}))`,
+    };
+    const back: TestModule = {
+      name: 'back',
+      provides: [service('/back', 'run', '20ms')],
+      requires: [{ path: '/inner', methods: ['GET'] }],
+      wat: `(module ${IMPORTS}
+        (func (export "run") ${HANDLER} ${ask} ${reply('(i32.add (i32.load (i32.const 8)) (i32.const 1))')}))`,
+    };
     const { get } = await edge([front, back]);
     expect(numberOf((await get('/front')).payload)).toBe(42);
   });

@@ -2,9 +2,13 @@
 // paused for a move. Takes a manifest entry and wasm; knows no route and no other module.
 import { InternalError } from '../../compiler/diagnostics.js';
 import { numberRequirements, type NumberedRequirement } from '../../manifest/requirements.js';
-import type { Answer, Fault, HandlerRequest, HostQuestion } from '../worker/protocol.js';
+import type { MemoryLimits } from '../module/interface.js';
+import type { Fault, HandlerRequest, HostQuestion, Invocation } from '../worker/protocol.js';
 import type { ScalarSnapshot } from '../worker/snapshot.js';
+import type { Chains, Holder } from './chains.js';
+import { LatencyWindow } from './latency.js';
 import { ModuleThread, type Ending } from './module-thread.js';
+import { RestartPlan } from './restart-plan.js';
 import type { FaultReport, ModuleModel, ModuleStatus, RunState } from './types.js';
 
 /** What an invocation is for; `depth` counts the calls of its chain. */
@@ -14,10 +18,13 @@ export interface Job {
   readonly entry: string;
   readonly request: HandlerRequest | null;
   readonly args: readonly number[];
-  readonly budgetMs: number;
+  readonly delivery?: Invocation['delivery'];
+  readonly deadlineUs: number;
+  /** Asked when its turn has come; false: it is void. */
+  readonly begins?: () => boolean;
 }
 
-/** `unavailable`: not running; `moved`: it has left this host while the job waited. */
+/** `unavailable`: not running, or too many wait; `moved`: it has left this host while the job waited. */
 export type JobResult = Ending | { readonly type: 'unavailable' } | { readonly type: 'moved' };
 
 export interface ModuleEvents {
@@ -26,14 +33,16 @@ export interface ModuleEvents {
   console(bytes: Uint8Array): void;
   fault(report: FaultReport): void;
   state(state: RunState): void;
-  /** The instance is new: what belonged to the old one is void. */
-  restarted(): void;
+  /** The instance is gone: what belonged to it is void. */
+  ended(): void;
 }
 
 export interface ModuleOptions {
   readonly origin: number;
   /** Milliseconds that every deadline is extended to at least. */
   readonly slackMs: number;
+  readonly chains: Chains;
+  readonly limits: MemoryLimits;
 }
 
 interface Waiting {
@@ -41,13 +50,11 @@ interface Waiting {
   readonly settle: (result: JobResult) => void;
 }
 
-const START_CHAIN = 0;
-/** The back-off doubles up to this factor, and begins anew after a minute without a fault. */
-const MAX_BACKOFF_FACTOR = 64;
-const QUIET_MS = 60_000;
-const HOUR_MS = 3_600_000;
+/** Jobs that wait for one module; more are refused. */
+const MAX_WAITING = 1000;
+const US_PER_MS = 1000;
 
-export class EdgeModule {
+export class EdgeModule implements Holder {
   /** By the number that `call` gives. */
   readonly requirements: readonly NumberedRequirement[];
   private thread: ModuleThread | null = null;
@@ -60,9 +67,10 @@ export class EdgeModule {
   private nextInvocation = 1;
   private calls = 0;
   private faults = 0;
-  private restartTimes: number[] = [];
-  private backoffFactor = 1;
+  private memoryBytes: number;
   private lastFault: FaultReport | null = null;
+  private readonly restarts: RestartPlan;
+  private readonly latency = new LatencyWindow();
   private restartTimer: NodeJS.Timeout | null = null;
 
   constructor(
@@ -72,12 +80,17 @@ export class EdgeModule {
     private readonly options: ModuleOptions,
   ) {
     this.requirements = numberRequirements(model.requires);
+    this.restarts = new RestartPlan(model.restart);
+    this.memoryBytes = options.limits[0]?.bytes ?? 0;
   }
 
   get status(): ModuleStatus {
     const { name, version } = this.model;
-    const { calls, faults, lastFault } = this;
-    return { name, version, state: this.runState, calls, faults, restarts: this.restartTimes.length, lastFault };
+    const { calls, faults, lastFault, memoryBytes, runState: state } = this;
+    const { count: restarts } = this.restarts;
+    const latency = this.latency.read(performance.now());
+    const memoryMaxBytes = this.options.limits[0]?.maxBytes ?? 0;
+    return { name, version, state, calls, faults, restarts, lastFault, latency, memoryBytes, memoryMaxBytes };
   }
 
   /** The chain that has this module now, or null. */
@@ -85,8 +98,14 @@ export class EdgeModule {
     return this.runningChain;
   }
 
+  /** Can it take requests, now or (paused for a move) later? */
   get available(): boolean {
-    return this.runState === 'running';
+    return this.runState === 'running' || this.paused;
+  }
+
+  /** Can it be given windows? */
+  get isUp(): boolean {
+    return this.runState === 'running' || this.runState === 'starting';
   }
 
   /** Starts it, from a state if one is given. False if that failed; then its policy has decided what comes next. */
@@ -95,24 +114,30 @@ export class EdgeModule {
     const thread = this.thread ?? this.spawn();
     await thread.ready;
     if (state !== undefined) {
-      const fine = await thread.restore(state);
-      if (!fine) {
-        this.enter('failed');
+      if (!(await thread.restore(state))) {
+        if (this.thread === thread) this.enter('failed');
         return false;
       }
     } else {
-      const budgetMs = (3 * this.model.startDeadlineUs) / 1000;
-      const ending = await thread.invoke({
-        id: this.nextInvocation++,
-        chain: START_CHAIN,
-        depth: 0,
-        entry: null,
-        request: null,
-        args: [],
-        deadline: thread.now() + budgetMs,
-      });
+      const { chains } = this.options;
+      const { startDeadlineUs } = this.model;
+      const chain = chains.begin();
+      const ending = await chains.within(chain, this, startDeadlineUs, () =>
+        thread.invoke({
+          id: this.nextInvocation++,
+          chain,
+          depth: 0,
+          entry: null,
+          request: null,
+          args: [],
+          delivery: null,
+          // Instantiation, _initialize and on_start, each.
+          deadline: thread.now() + (3 * startDeadlineUs) / US_PER_MS,
+        }),
+      );
+      this.memoryBytes = thread.memoryBytes || this.memoryBytes;
       if (ending.type !== 'answered') {
-        this.failed(ending);
+        if (this.thread === thread) this.failed(ending);
         return false;
       }
     }
@@ -124,14 +149,21 @@ export class EdgeModule {
 
   /** Runs a job when nothing else runs; at once if its chain is the one that runs here already (a call back). */
   run(job: Job): Promise<JobResult> {
-    if (this.runState !== 'running' && !this.paused) return Promise.resolve({ type: 'unavailable' });
-    return new Promise((settle) => {
-      if (this.runningChain === job.chain) void this.dispatch({ job, settle });
-      else {
-        this.queue.push({ job, settle });
-        this.next();
-      }
-    });
+    if (!this.available || this.queue.length >= MAX_WAITING) return Promise.resolve({ type: 'unavailable' });
+    const { chain, deadlineUs } = job;
+    return this.options.chains.within(
+      chain,
+      this,
+      deadlineUs,
+      () =>
+        new Promise((settle) => {
+          if (this.runningChain === chain) void this.dispatch({ job, settle });
+          else {
+            this.queue.push({ job, settle });
+            this.next();
+          }
+        }),
+    );
   }
 
   /** Ends it; `moved`: the jobs that wait are told to look elsewhere. */
@@ -146,12 +178,17 @@ export class EdgeModule {
     await thread?.stop();
   }
 
+  /** A start that a user asks for: earlier faults do not count. */
+  forgive(): void {
+    this.restarts.forget();
+  }
+
   /** Lets what runs end and nothing else begin. False if it is not running. */
   async pause(): Promise<boolean> {
     if (this.runState !== 'running') return false;
     this.paused = true;
     if (this.running > 0) await new Promise<void>((resolve) => this.idleWaiters.push(resolve));
-    return this.runState === 'running';
+    return this.paused;
   }
 
   resume(): void {
@@ -174,17 +211,22 @@ export class EdgeModule {
     return (await this.thread?.memory(address, bytes, write)) ?? null;
   }
 
+  /** A window that an invocation has used is closed: it does not go on. */
+  doom(invocation: number): void {
+    this.thread?.doom(invocation);
+  }
+
   /** The handler broke its contract: counts as a fault of the module. */
   breach(message: string): void {
-    this.report('contract broken', message, []);
+    if (!this.available) return;
+    this.report({ reason: 'contract broken', message, backtrace: [] });
     this.restartLater();
   }
 
   private spawn(): ModuleThread {
-    const { events, options } = this;
+    const { events, options, model } = this;
     const thread: ModuleThread = new ModuleThread(
-      this.model.name,
-      this.wasm,
+      { name: model.name, wasm: this.wasm, limits: options.limits, args: model.args, env: model.env },
       options.origin,
       {
         question: (question) => events.question(question),
@@ -192,7 +234,7 @@ export class EdgeModule {
         console: (bytes) => events.console(bytes),
         crashed: (message) => {
           if (this.thread !== thread) return;
-          this.report('killed', message, []);
+          this.report({ reason: 'killed', message, backtrace: [] });
           this.thread = null;
           this.restartLater();
         },
@@ -210,77 +252,78 @@ export class EdgeModule {
   }
 
   private next(): void {
-    if (this.running > 0 || this.paused || this.runState !== 'running') return;
-    const waiting = this.queue.shift();
-    if (waiting !== undefined) void this.dispatch(waiting);
-    else this.idleWaiters.splice(0).forEach((resolve) => resolve());
+    while (this.running === 0 && !this.paused && this.runState === 'running') {
+      const waiting = this.queue.shift();
+      if (waiting === undefined) break;
+      if (waiting.job.begins?.() === false) waiting.settle({ type: 'unavailable' });
+      else void this.dispatch(waiting);
+    }
+    if (this.running === 0) this.idleWaiters.splice(0).forEach((resolve) => resolve());
   }
 
   private async dispatch({ job, settle }: Waiting): Promise<void> {
     const thread = this.thread;
     if (thread === null) return settle({ type: 'unavailable' });
+    const { chain, depth, entry, request, args, delivery = null, deadlineUs } = job;
+    const outer = this.runningChain;
     this.running++;
-    this.runningChain = job.chain;
-    this.calls++;
-    const ending = await thread.invoke({
-      id: this.nextInvocation++,
-      chain: job.chain,
-      depth: job.depth,
-      entry: job.entry,
-      request: job.request,
-      args: job.args,
-      deadline: thread.now() + job.budgetMs,
-    });
+    this.runningChain = chain;
+    if (request !== null) this.calls++;
+    const begin = performance.now();
+    const deadline = thread.now() + deadlineUs / US_PER_MS;
+    const id = this.nextInvocation++;
+    const ending = await thread.invoke({ id, chain, depth, entry, request, args, delivery, deadline });
     this.running--;
-    if (this.running === 0) this.runningChain = null;
+    this.runningChain = this.running === 0 ? null : outer;
+    this.memoryBytes = thread.memoryBytes || this.memoryBytes;
+    if (request !== null) {
+      const end = performance.now();
+      this.latency.add((end - begin) * US_PER_MS, end);
+    }
     if (this.thread === thread && ending.type !== 'answered') this.failed(ending);
     settle(ending);
-    if (this.running === 0) this.idleWaiters.splice(0).forEach((resolve) => resolve());
     this.next();
   }
 
   /** An invocation (or the start) has ended badly: the state is suspect. */
   private failed(ending: Exclude<Ending, { type: 'answered' }>): void {
-    if (ending.type === 'expired') {
-      this.report('deadline expired', 'deadline expired', []);
-      this.thread = null;
-    } else if (ending.type === 'gone') this.thread = null;
-    else if (ending.fault.reason !== 'killed')
-      this.report(ending.fault.reason, ending.fault.message, ending.fault.backtrace);
+    if (ending.type === 'gone') this.thread = null;
+    else {
+      if (ending.fault.reason !== 'killed' || this.isUp) this.report(ending.fault);
+      // It did not end when asked to: its thread has been ended.
+      if (ending.type === 'expired' && ending.threadEnded) this.thread = null;
+      if (ending.fault.reason === 'exited' && this.model.restart.policy !== 'always') return this.retire('stopped');
+    }
     this.restartLater();
   }
 
-  private report(reason: FaultReport['reason'], message: string, backtrace: Fault['backtrace']): void {
+  private report({ reason, message, backtrace }: Fault): void {
     this.faults++;
     const time = performance.timeOrigin + performance.now() - this.options.origin;
-    if (this.lastFault !== null && time - this.lastFault.time > QUIET_MS) this.backoffFactor = 1;
     this.lastFault = { module: this.model.name, time, reason, message, backtrace };
     this.events.fault(this.lastFault);
   }
 
   private restartLater(): void {
-    if (this.runState === 'backing off' || this.runState === 'stopped' || this.runState === 'failed') return;
-    const { policy, max, backoffMs } = this.model.restart;
-    const now = performance.now();
-    this.restartTimes = this.restartTimes.filter((time) => now - time < HOUR_MS);
-    this.events.restarted();
-    this.dropQueue('unavailable');
-    if (policy === 'never' || (max !== 0 && this.restartTimes.length >= max)) {
-      this.enter('failed');
-      return;
-    }
-    this.restartTimes.push(now);
-    this.enter('backing off');
+    if (!this.isUp) return;
+    const delay = this.restarts.afterFault(performance.now());
+    if (delay === null) return this.retire('failed');
+    this.retire('backing off');
     this.restartTimer = setTimeout(() => {
       this.restartTimer = null;
       void this.start();
-    }, backoffMs * this.backoffFactor);
-    this.backoffFactor = Math.min(MAX_BACKOFF_FACTOR, this.backoffFactor * 2);
+    }, delay);
+  }
+
+  private retire(state: RunState): void {
+    this.paused = false;
+    this.enter(state);
+    this.events.ended();
+    this.dropQueue('unavailable');
   }
 
   private dropQueue(type: 'unavailable' | 'moved'): void {
     for (const { settle } of this.queue.splice(0)) settle({ type });
+    this.idleWaiters.splice(0).forEach((resolve) => resolve());
   }
 }
-
-export type { Answer };

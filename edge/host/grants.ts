@@ -14,6 +14,8 @@ export interface Grant {
   /** Milliseconds since the host's start; Infinity: until revoked. */
   readonly expires: number;
   readonly parent: Grant | null;
+  /** Last invocation of the holder that has seen its bytes; 0: none. */
+  usedBy: number;
 }
 
 const ALL_RIGHTS = GrantRight.Read | GrantRight.Write;
@@ -24,7 +26,11 @@ export class GrantTable {
   private readonly grants = new Map<number, Grant>();
   private readonly generations = new Uint8Array(FIRST_CALL_INDEX);
 
-  constructor(private readonly now: () => number) {}
+  /** @param closed told of each window that ends after it was used */
+  constructor(
+    private readonly now: () => number,
+    private readonly closed: (grant: Grant) => void,
+  ) {}
 
   /**
    * A window for `holder` on bytes of `owner`, or on part of a window that `owner` holds (with the same or fewer rights).
@@ -51,6 +57,7 @@ export class GrantTable {
         rights,
         expires: Math.min(expires, parent?.expires ?? Infinity),
         parent,
+        usedBy: 0,
       });
       return window;
     }
@@ -82,6 +89,7 @@ export class GrantTable {
 
   private drop(grant: Grant): void {
     if (!this.grants.delete(grant.window)) return;
+    if (grant.usedBy !== 0) this.closed(grant);
     const index = (grant.window >>> 18) & 63;
     this.generations[index] = (this.generations[index]! + 1) % 128;
     for (const other of [...this.grants.values()]) if (other.parent === grant) this.drop(other);

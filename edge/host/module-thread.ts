@@ -1,14 +1,24 @@
-// The host's side of one module's thread: starts it, sends invocations, ends it when a deadline passes. Takes wasm bytes
+// The host's side of one module's thread: starts it, sends invocations, ends what passes its deadline. Takes wasm bytes
 // and callbacks; knows no route, no contract and no restart policy.
 import { Worker } from 'node:worker_threads';
-import type { Answer, Fault, HostQuestion, Invocation, ToHost, ToModule, WorkerData } from '../worker/protocol.js';
+import {
+  CONTROL_WORDS,
+  ControlWord,
+  type Answer,
+  type Fault,
+  type HostQuestion,
+  type Invocation,
+  type ToHost,
+  type ToModule,
+  type WorkerData,
+} from '../worker/protocol.js';
 import type { ScalarSnapshot } from '../worker/snapshot.js';
 
 /** How an invocation ended. */
 export type Ending =
   | { readonly type: 'answered'; readonly answer: Answer }
   | { readonly type: 'faulted'; readonly fault: Fault }
-  | { readonly type: 'expired' }
+  | { readonly type: 'expired'; readonly fault: Fault; readonly threadEnded: boolean }
   /** The thread ended for another reason: a sibling's deadline, a stop. */
   | { readonly type: 'gone' };
 
@@ -24,57 +34,65 @@ export interface ThreadEvents {
 interface Open {
   readonly invocation: Invocation;
   readonly settle: (ending: Ending) => void;
-  /** Runs while the module itself does: while it waits for a call, the callee's time runs. */
-  timer: NodeJS.Timeout | null;
-  /** Milliseconds left, as of `since`. */
-  left: number;
-  since: number;
+  readonly since: number;
+  /** Milliseconds that it may run by itself: while it waits for the host or a callee, its time stands still. */
+  readonly budget: number;
+  waited: number;
+  /** Since when it waits; null: it runs. */
+  waitingSince: number | null;
+  /** When it was told to end. */
+  toldAt: number | null;
 }
 
 /** Sources run through a loader in development; the package has compiled files. */
 const IS_SOURCE = import.meta.url.endsWith('.ts');
 const ENTRY = new URL(`../worker/thread.${IS_SOURCE ? 'ts' : 'js'}`, import.meta.url);
 const LOADER = `import('tsx/esm/api').then(({ register }) => (register(), import(${JSON.stringify(ENTRY.href)})))`;
+/** Of the engine's own heap; the module's memory is not in it, its size is limited by itself. */
+const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 96, maxYoungGenerationSizeMb: 16, stackSizeMb: 2 };
+/** Compiled code looks every now and then whether its time is over; what does not in this time is ended with its thread. */
+const GRACE_MS = 500;
 
 export class ModuleThread {
   private readonly worker: Worker;
-  private readonly signal = new Int32Array(new SharedArrayBuffer(4));
+  private readonly control = new Int32Array(new SharedArrayBuffer(4 * CONTROL_WORDS));
   private readonly open = new Map<number, Open>();
   private readonly replies = new Map<number, (message: ToHost | null) => void>();
   private nextReply = 1;
   private ended = false;
+  private watchdog: NodeJS.Timeout | null = null;
+  private watchesAt = 0;
+  private memory0 = 0;
   private isReady: () => void = () => undefined;
   /** Fulfilled when the module is compiled, or the thread has ended. */
   readonly ready = new Promise<void>((resolve) => (this.isReady = resolve));
 
   constructor(
-    name: string,
-    wasm: Uint8Array,
+    module: Omit<WorkerData, 'origin' | 'control'>,
     /** Milliseconds since the epoch that the modules' clock counts from. */
     private readonly origin: number,
     private readonly events: ThreadEvents,
     /** Milliseconds that a deadline is at least extended to: threads are scheduled by the host's system. */
     private readonly slack: number,
   ) {
-    const data: WorkerData = { name, wasm, origin, signal: this.signal.buffer as SharedArrayBuffer };
-    this.worker = new Worker(IS_SOURCE ? LOADER : ENTRY, { workerData: data, name, eval: IS_SOURCE });
-    this.worker.on('message', (message: ToHost) => void this.receive(message));
+    const workerData: WorkerData = { ...module, origin, control: this.control.buffer as SharedArrayBuffer };
+    this.worker = new Worker(IS_SOURCE ? LOADER : ENTRY, {
+      workerData,
+      name: module.name,
+      eval: IS_SOURCE,
+      resourceLimits: RESOURCE_LIMITS,
+    });
+    this.worker.on('message', (message: ToHost) => this.receive(message));
     this.worker.on('error', (error) => {
-      if (!this.ended) events.crashed(error.stack ?? error.message);
+      if (!this.ended) events.crashed(error.message);
       this.finish();
     });
     this.worker.on('exit', () => this.finish());
   }
 
-  /** Invocations that have begun and not ended. */
-  get busy(): boolean {
-    return this.open.size > 0;
-  }
-
-  /** The chain that runs here; its calls back come in nested. */
-  get chain(): number | null {
-    for (const { invocation } of this.open.values()) return invocation.chain;
-    return null;
+  /** Bytes of memory 0 after the last invocation; 0 before the first. */
+  get memoryBytes(): number {
+    return this.memory0;
   }
 
   /** Milliseconds since the origin. */
@@ -82,14 +100,22 @@ export class ModuleThread {
     return performance.timeOrigin + performance.now() - this.origin;
   }
 
-  /** Runs one invocation. The thread ends when its deadline has passed: then every other one here ends as `gone`. */
+  /** Runs one invocation. If it does not end when its deadline has passed the thread does, and every other one is `gone`. */
   invoke(invocation: Invocation): Promise<Ending> {
     if (this.ended) return Promise.resolve({ type: 'gone' });
     return new Promise((settle) => {
-      const left = Math.max(this.slack, invocation.deadline - this.now());
-      const entry: Open = { invocation, settle, timer: null, left, since: 0 };
-      this.open.set(invocation.id, entry);
-      this.startClock(entry);
+      const since = this.now();
+      const budget = Math.max(this.slack, invocation.deadline - since);
+      this.open.set(invocation.id, {
+        invocation,
+        settle,
+        since,
+        budget,
+        waited: 0,
+        waitingSince: null,
+        toldAt: null,
+      });
+      this.watch(budget);
       this.send({ type: 'invoke', invocation });
     });
   }
@@ -116,6 +142,11 @@ export class ModuleThread {
     return reply?.type === 'restored' && reply.fine;
   }
 
+  /** Has an open invocation end as killed when it next asks for anything. */
+  doom(invocation: number): void {
+    if (this.open.has(invocation)) this.send({ type: 'doom', invocation });
+  }
+
   async stop(): Promise<void> {
     this.finish();
     await this.worker.terminate();
@@ -132,28 +163,28 @@ export class ModuleThread {
 
   private send(message: ToModule): void {
     this.worker.postMessage(message);
-    Atomics.add(this.signal, 0, 1);
-    Atomics.notify(this.signal, 0);
+    Atomics.add(this.control, ControlWord.Sent, 1);
+    Atomics.notify(this.control, ControlWord.Sent);
   }
 
-  private async receive(message: ToHost): Promise<void> {
+  private receive(message: ToHost): void {
+    if (this.ended) return;
     switch (message.type) {
       case 'ready':
         this.isReady();
         break;
-      case 'ended':
-        this.settle(
-          message.invocation,
-          message.answer !== null
-            ? { type: 'answered', answer: message.answer }
-            : { type: 'faulted', fault: message.fault! },
-        );
-        break;
-      case 'question': {
-        const value = await this.answer(message.question);
-        if (!this.ended) this.send({ type: 'answer', id: message.id, value });
+      case 'ended': {
+        const { invocation, answer, fault, memoryBytes } = message;
+        this.memory0 = memoryBytes;
+        if (answer !== null) this.settle(invocation, { type: 'answered', answer });
+        else if (fault!.reason === 'deadline expired')
+          this.settle(invocation, { type: 'expired', fault: fault!, threadEnded: false });
+        else this.settle(invocation, { type: 'faulted', fault: fault! });
         break;
       }
+      case 'question':
+        void this.answer(message.id, message.question);
+        break;
       case 'log':
         this.events.log(message.text);
         break;
@@ -166,39 +197,65 @@ export class ModuleThread {
     }
   }
 
-  private async answer(question: HostQuestion): Promise<unknown> {
-    const caller = question.kind === 'request' ? this.open.get(question.request.invocation) : undefined;
-    if (caller?.timer) {
-      clearTimeout(caller.timer);
-      caller.timer = null;
-      caller.left -= this.now() - caller.since;
-    }
+  private async answer(id: number, question: HostQuestion): Promise<void> {
+    // Only the innermost invocation can ask.
+    const caller = [...this.open.values()].pop();
+    if (caller !== undefined) caller.waitingSince = this.now();
     const value = await this.events.question(question);
-    if (caller !== undefined && this.open.get(caller.invocation.id) === caller) this.startClock(caller);
-    return value;
+    if (caller !== undefined && caller.waitingSince !== null) {
+      caller.waited += this.now() - caller.waitingSince;
+      caller.waitingSince = null;
+    }
+    if (!this.ended) this.send({ type: 'answer', id, value });
   }
 
-  private startClock(entry: Open): void {
-    entry.since = this.now();
-    entry.timer = setTimeout(() => this.expire(entry.invocation.id), Math.max(0, entry.left));
+  /** One timer for all invocations, which need not be set for each: it looks who has used up its time. */
+  private watch(delay: number): void {
+    const at = this.now() + delay;
+    if (this.watchdog !== null) {
+      if (at >= this.watchesAt) return;
+      clearTimeout(this.watchdog);
+    }
+    this.watchesAt = at;
+    this.watchdog = setTimeout(() => {
+      this.watchdog = null;
+      this.expire();
+    }, delay);
+  }
+
+  private expire(): void {
+    const now = this.now();
+    let next = Infinity;
+    for (const entry of this.open.values()) {
+      const { invocation, since, budget, waited, waitingSince, toldAt } = entry;
+      const used = (waitingSince ?? now) - since - waited;
+      if (toldAt !== null && now - toldAt >= GRACE_MS) return this.kill(invocation.id);
+      if (toldAt === null && used >= budget) {
+        entry.toldAt = now;
+        Atomics.store(this.control, ControlWord.Expired, invocation.id);
+      }
+      next = Math.min(next, entry.toldAt !== null ? GRACE_MS : budget - used);
+    }
+    if (next !== Infinity) this.watch(Math.max(1, next));
+  }
+
+  private kill(id: number): void {
+    const fault: Fault = { reason: 'deadline expired', message: 'deadline expired', backtrace: [] };
+    this.settle(id, { type: 'expired', fault, threadEnded: true });
+    void this.stop();
   }
 
   private settle(id: number, ending: Ending): void {
     const entry = this.open.get(id);
     if (entry === undefined) return;
     this.open.delete(id);
-    if (entry.timer) clearTimeout(entry.timer);
     entry.settle(ending);
-  }
-
-  private expire(id: number): void {
-    this.settle(id, { type: 'expired' });
-    void this.stop();
   }
 
   private finish(): void {
     if (this.ended) return;
     this.ended = true;
+    if (this.watchdog !== null) clearTimeout(this.watchdog);
     this.isReady();
     for (const id of [...this.open.keys()]) this.settle(id, { type: 'gone' });
     for (const resolve of this.replies.values()) resolve(null);

@@ -1,43 +1,53 @@
-// The timers of modules: four each, once or periodic. Fires a callback; knows no thread. A timer of a frozen module keeps
-// its remaining time.
+// The timers of modules: four each, once or periodic. Fires a callback, once for a timer until that has begun to run;
+// knows no thread. A timer of a frozen module keeps its remaining time.
+import { MODULE_TIMERS } from '../../compiler/abi/os-layout.js';
 import type { TimerState } from './types.js';
 
-const TIMERS_PER_MODULE = 4;
+/** Longest time that the engine's own timers take. */
+const LONGEST_MS = 0x7fffffff;
 
 interface Timer {
   readonly id: number;
   readonly periodMs: number;
+  /** Infinity: has fired and does not come again. */
   dueAt: number;
   handle: NodeJS.Timeout | null;
+  /** Fired, and on_timer has not begun. */
+  fired: boolean;
 }
 
 export class Timers {
   private readonly byModule = new Map<string, Map<number, Timer>>();
 
-  constructor(private readonly fire: (module: string, id: number) => void) {}
+  /** @param fire has on_timer run; `begins` is to be asked then: false if the timer was stopped meanwhile */
+  constructor(private readonly fire: (module: string, id: number, begins: () => boolean) => void) {}
 
-  /** Starts, restarts or (both times 0) stops a timer. False if there is no such timer. */
+  /**
+   * Starts, restarts or (both times 0) stops a timer. False if there is no such timer.
+   * @param firstMs unsigned, as periodMs; 0 with a period: at once
+   */
   set(module: string, id: number, firstMs: number, periodMs: number): boolean {
-    if (id < 0 || id >= TIMERS_PER_MODULE || firstMs < 0 || periodMs < 0) return false;
+    if (id < 0 || id >= MODULE_TIMERS) return false;
     const timers = this.byModule.get(module) ?? new Map<number, Timer>();
     this.byModule.set(module, timers);
     const old = timers.get(id);
     if (old?.handle) clearTimeout(old.handle);
     timers.delete(id);
     if (firstMs === 0 && periodMs === 0) return true;
-    const timer: Timer = { id, periodMs, dueAt: performance.now() + (firstMs || periodMs), handle: null };
+    const timer: Timer = { id, periodMs, dueAt: performance.now() + firstMs, handle: null, fired: false };
     timers.set(id, timer);
     this.arm(module, timer);
     return true;
   }
 
-  /** Stops the timers of a module and gives their state. */
+  /** Stops the timers of a module and gives their state; one that has fired and not run yet is due at once. */
   suspend(module: string): TimerState[] {
     const now = performance.now();
     return [...(this.byModule.get(module)?.values() ?? [])].map((timer) => {
       if (timer.handle) clearTimeout(timer.handle);
       timer.handle = null;
-      return { id: timer.id, remainingMs: Math.max(0, timer.dueAt - now), periodMs: timer.periodMs };
+      const remainingMs = timer.fired ? 0 : Math.max(0, timer.dueAt - now);
+      return { id: timer.id, remainingMs, periodMs: timer.periodMs };
     });
   }
 
@@ -48,7 +58,8 @@ export class Timers {
 
   /** Timers of a module that has come here. */
   restore(module: string, states: readonly TimerState[]): void {
-    for (const { id, remainingMs, periodMs } of states) this.set(module, id, Math.max(1, remainingMs), periodMs);
+    // A time of 0 would stop one that comes once.
+    for (const { id, remainingMs, periodMs } of states) this.set(module, id, Math.max(0.001, remainingMs), periodMs);
   }
 
   drop(module: string): void {
@@ -61,19 +72,31 @@ export class Timers {
   }
 
   private arm(module: string, timer: Timer): void {
-    timer.handle = setTimeout(
-      () => {
-        timer.handle = null;
-        if (timer.periodMs > 0) {
-          // From the due time, not from now: a late one does not shift the rest; missed ones are left out.
-          const now = performance.now();
-          const periods = Math.max(1, Math.ceil((now - timer.dueAt) / timer.periodMs));
-          timer.dueAt += periods * timer.periodMs;
-          this.arm(module, timer);
-        } else this.byModule.get(module)?.delete(timer.id);
-        this.fire(module, timer.id);
-      },
-      Math.max(0, timer.dueAt - performance.now()),
-    );
+    const left = Math.max(0, timer.dueAt - performance.now());
+    if (left === Infinity) return;
+    timer.handle = setTimeout(() => this.due(module, timer), Math.min(left, LONGEST_MS));
+  }
+
+  private due(module: string, timer: Timer): void {
+    timer.handle = null;
+    const now = performance.now();
+    // Woken early (the engine counts whole milliseconds), or half-way to a far time.
+    if (timer.dueAt - now >= 1) return this.arm(module, timer);
+    if (timer.periodMs > 0) {
+      // From the due time, not from now: a late one does not shift the rest; missed ones are left out.
+      timer.dueAt += Math.max(1, Math.ceil((now - timer.dueAt) / timer.periodMs)) * timer.periodMs;
+    } else timer.dueAt = Infinity;
+    this.arm(module, timer);
+    if (timer.fired) return;
+    timer.fired = true;
+    this.fire(module, timer.id, () => this.begins(module, timer));
+  }
+
+  private begins(module: string, timer: Timer): boolean {
+    const timers = this.byModule.get(module);
+    if (timers?.get(timer.id) !== timer) return false;
+    timer.fired = false;
+    if (timer.dueAt === Infinity) timers.delete(timer.id);
+    return true;
   }
 }

@@ -1,8 +1,27 @@
 // What an edge host runs and tells: modules with their manifest entries, the events that tools and the page show. Plain
 // types; knows no thread.
 import type { ModuleModel, ServiceModel } from '../../manifest/model.js';
-import type { Fault } from '../worker/protocol.js';
+import type { Answer, Fault } from '../worker/protocol.js';
 import type { ScalarSnapshot } from '../worker/snapshot.js';
+
+export interface EdgeHostOptions {
+  readonly name: string;
+  /** The thing whose modules run here: `MODULE@THING` as a caller is its MODULE, `//THING/path` its /path. */
+  readonly thing?: string;
+  readonly onEvent?: (event: HostEvent) => void;
+  /** Where requests go that nothing here serves; null: nobody knows the path either. */
+  readonly elsewhere?: (request: ServiceRequest) => Promise<Answer | null>;
+  /**
+   * Calls `changed` after each change of a service that is not here, wherever it is and moves to, and may call it without
+   * one. Gives a function that ends it; null if there is no such observable service. `uri`: plain or `//THING/path`.
+   */
+  readonly observeElsewhere?: (uri: string, changed: () => void) => (() => void) | null;
+  /**
+   * Deadlines are CPU time on the device and wall-clock time here, where threads wait for processors: every one is
+   * extended to at least this many milliseconds. Default 100.
+   */
+  readonly slackMs?: number;
+}
 
 export interface EdgeModuleInput {
   readonly model: ModuleModel;
@@ -46,13 +65,18 @@ export interface ModuleStatus {
   readonly faults: number;
   readonly restarts: number;
   readonly lastFault: FaultReport | null;
+  /** Of the requests of the last second in microseconds, from when the module takes one to its answer; null: none. */
+  readonly latency: { readonly median: number; readonly worst: number } | null;
+  /** Linear memory at the end of the last invocation, and what it can grow to. */
+  readonly memoryBytes: number;
+  readonly memoryMaxBytes: number;
 }
 
 export interface FaultReport {
   readonly module: string;
   /** Milliseconds since the host's start. */
   readonly time: number;
-  readonly reason: Fault['reason'] | 'deadline expired';
+  readonly reason: Fault['reason'];
   readonly message: string;
   readonly backtrace: Fault['backtrace'];
 }

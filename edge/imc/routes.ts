@@ -1,12 +1,13 @@
-// Paths of services and requirements: patterns, matching, and who may call. Takes and gives strings; knows no place and no
-// module.
+// Paths of services and requirements: patterns and matching, by the rules of the device's kernel. Takes and gives strings;
+// knows no place and no module.
 
-/** Segments of a path or URI, query left out: "/log/7?a=1" -> ["log", "7"]. */
+/**
+ * Segments of a path or URI, query left out: "/log/7?a=1" -> ["log", "7"]. One leading slash goes; a path of another thing
+ * (`//porch/log`) keeps an empty first segment, and "/log/" is not "/log".
+ */
 export function segmentsOf(uri: string): string[] {
-  return uri
-    .split('?')[0]!
-    .split('/')
-    .filter((segment) => segment !== '');
+  const end = uri.indexOf('?');
+  return uri.slice(uri.startsWith('/') ? 1 : 0, end < 0 ? uri.length : end).split('/');
 }
 
 const isParameter = (segment: string): boolean => segment.startsWith('{') && segment.endsWith('}');
@@ -16,18 +17,12 @@ export function matchPath(pattern: readonly string[], path: readonly string[]): 
   if (pattern.length !== path.length) return null;
   const values: string[] = [];
   for (const [i, segment] of pattern.entries()) {
-    if (isParameter(segment)) values.push(path[i]!);
-    else if (segment !== path[i]) return null;
+    if (!isParameter(segment)) {
+      if (segment !== path[i]) return null;
+    } else if (path[i] === '') return null;
+    else values.push(path[i]!);
   }
   return values;
-}
-
-/** Does a required path ("*" last covers everything below) allow `path`? */
-export function covers(required: readonly string[], path: readonly string[]): boolean {
-  const open = required[required.length - 1] === '*';
-  const fixed = open ? required.slice(0, -1) : required;
-  if (open ? path.length <= fixed.length : path.length !== fixed.length) return false;
-  return fixed.every((segment, i) => segment === path[i]);
 }
 
 /** Services by path; of several patterns that fit, the one with the most fixed segments wins. */

@@ -6,14 +6,15 @@ import { callsFor, compareEngines } from '../../test/fuzz/compare.js';
 import type { FuzzCall } from '../../test/fuzz/engine.js';
 import { generateModule, type GeneratedModule } from '../../test/fuzz/generate.js';
 import { NodeEngine } from '../../test/fuzz/node-engine.js';
-import { exportOfDropped, exportOfFunc, exportOfGlobal, exportOfTable, rewriteForEdge } from './rewrite.js';
-import { connectWindows, type WindowHost } from './window-shim.js';
+import { connectWindows } from './window-shim.js';
+import { exportOfDropped, exportOfFunc, exportOfGlobal, exportOfTable, type HostImplementation } from './interface.js';
+import { rewriteForEdge } from './rewrite.js';
 
 const outOfBounds = (): never => {
   throw new WebAssembly.RuntimeError('memory access out of bounds');
 };
 /** No grants at all. */
-const closed: WindowHost = {
+const closed: HostImplementation = {
   load_i32: outOfBounds,
   load_i64: outOfBounds,
   load_f32: outOfBounds,
@@ -25,6 +26,7 @@ const closed: WindowHost = {
   copy: outOfBounds,
   fill: outOfBounds,
   init: outOfBounds,
+  interrupt: () => undefined,
 };
 
 class RewrittenEngine extends NodeEngine {

@@ -1,10 +1,7 @@
-// Takes the host's functions for windows, puts them into a rewritten module's table. A table holds only functions that
-// WebAssembly made, so a small module passes them on. Knows no grant.
+// Takes the host's functions, puts them into a rewritten module's table. A table holds only functions that WebAssembly
+// made, so a small module passes them on. Knows no grant.
 import { ByteWriter } from './byte-writer.js';
-import { WINDOW_FUNCTIONS, WINDOW_SIGNATURES, WINDOW_TABLE, type WindowFunction } from './rewrite.js';
-
-/** Implementations; parameters and results as in WINDOW_FUNCTIONS, i64 as bigint. Throwing traps. */
-export type WindowHost = Readonly<Record<WindowFunction, (...args: never[]) => unknown>>;
+import { HOST_FUNCTIONS, HOST_SIGNATURES, HOST_TABLE, type HostImplementation } from './interface.js';
 
 let shim: WebAssembly.Module | undefined;
 
@@ -21,8 +18,8 @@ function shimModule(): WebAssembly.Module {
   const out = new ByteWriter();
   out.raw(Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0));
   section(out, 1, (w) => {
-    w.u32(WINDOW_SIGNATURES.length);
-    for (const [params, results] of WINDOW_SIGNATURES) {
+    w.u32(HOST_SIGNATURES.length);
+    for (const [params, results] of HOST_SIGNATURES) {
       w.u8(0x60);
       for (const list of [params, results]) {
         w.u32(list.length);
@@ -31,8 +28,8 @@ function shimModule(): WebAssembly.Module {
     }
   });
   section(out, 2, (w) => {
-    w.u32(WINDOW_FUNCTIONS.length);
-    WINDOW_FUNCTIONS.forEach((name, type) => {
+    w.u32(HOST_FUNCTIONS.length);
+    HOST_FUNCTIONS.forEach((name, type) => {
       w.name('host');
       w.name(name);
       w.u8(0);
@@ -40,8 +37,8 @@ function shimModule(): WebAssembly.Module {
     });
   });
   section(out, 7, (w) => {
-    w.u32(WINDOW_FUNCTIONS.length);
-    WINDOW_FUNCTIONS.forEach((name, index) => {
+    w.u32(HOST_FUNCTIONS.length);
+    HOST_FUNCTIONS.forEach((name, index) => {
       w.name(name);
       w.u8(0);
       w.u32(index);
@@ -51,9 +48,9 @@ function shimModule(): WebAssembly.Module {
 }
 
 /** Connects `instance`, made from `rewriteForEdge`'s bytes, with `host`. */
-export function connectWindows(instance: WebAssembly.Instance, host: WindowHost): void {
+export function connectWindows(instance: WebAssembly.Instance, host: HostImplementation): void {
   shim ??= shimModule();
   const { exports } = new WebAssembly.Instance(shim, { host: host as unknown as WebAssembly.ModuleImports });
-  const table = instance.exports[WINDOW_TABLE] as WebAssembly.Table;
-  WINDOW_FUNCTIONS.forEach((name, slot) => table.set(slot, exports[name]));
+  const table = instance.exports[HOST_TABLE] as WebAssembly.Table;
+  HOST_FUNCTIONS.forEach((name, slot) => table.set(slot, exports[name]));
 }

@@ -1,4 +1,5 @@
 // Messages between the host and the thread of one module. Plain data: knows no thread and no engine.
+import type { MemoryLimits } from '../module/interface.js';
 import type { ScalarSnapshot } from './snapshot.js';
 
 /** What a handler, an event or a start is run for. */
@@ -12,6 +13,8 @@ export interface Invocation {
   /** For handlers: request and room for the answer. For events: numbers only. */
   readonly request: HandlerRequest | null;
   readonly args: readonly number[];
+  /** Put into the module's memory before it runs: what has come for a subscription. */
+  readonly delivery: { readonly address: number; readonly data: Uint8Array } | null;
   /** Milliseconds since the host's origin at which the time is over. */
   readonly deadline: number;
 }
@@ -46,7 +49,7 @@ export interface Answer {
 
 /** How an invocation ended other than by returning. */
 export interface Fault {
-  readonly reason: 'trapped' | 'contract broken' | 'killed' | 'exited';
+  readonly reason: 'trapped' | 'contract broken' | 'killed' | 'exited' | 'deadline expired';
   readonly message: string;
   /** Innermost first; offsets into the original .wasm file. */
   readonly backtrace: readonly { readonly func: number; readonly name: string; readonly offset: number }[];
@@ -64,6 +67,8 @@ export type ToModule =
       readonly bytes: number;
       readonly write: readonly { readonly offset: number; readonly data: Uint8Array }[] | null;
     }
+  /** A window that the innermost open invocation has used is closed: it ends as killed when it next asks for anything. */
+  | { readonly type: 'doom'; readonly invocation: number }
   | { readonly type: 'snapshot'; readonly id: number }
   | { readonly type: 'restore'; readonly id: number; readonly snapshot: ScalarSnapshot };
 
@@ -78,22 +83,26 @@ export type HostQuestion =
       readonly bytes: number;
       readonly rights: number;
       readonly milliseconds: number;
+      /** Are the bytes there, with these rights? */
+      readonly inBounds: boolean;
     }
   | { readonly kind: 'revoke'; readonly window: number }
   | { readonly kind: 'observe'; readonly uri: string; readonly address: number; readonly capacity: number }
   | { readonly kind: 'unobserve'; readonly subscription: number }
   | { readonly kind: 'notify'; readonly path: string }
   | { readonly kind: 'timer'; readonly id: number; readonly first: number; readonly period: number }
-  | { readonly kind: 'window-read'; readonly window: number }
+  | { readonly kind: 'window-read'; readonly window: number; readonly invocation: number }
   | {
       readonly kind: 'window-write';
       readonly window: number;
+      readonly invocation: number;
       readonly write: readonly { readonly offset: number; readonly data: Uint8Array }[];
     };
 
 export interface HostAnswers {
   readonly request: Answer;
-  readonly grant: number;
+  /** Address of the window, 0: none; null: the module traps. */
+  readonly grant: number | null;
   readonly revoke: number;
   readonly observe: number;
   readonly unobserve: number;
@@ -113,6 +122,8 @@ export type ToHost =
       readonly invocation: number;
       readonly answer: Answer | null;
       readonly fault: Fault | null;
+      /** Of memory 0. */
+      readonly memoryBytes: number;
     }
   | { readonly type: 'log'; readonly text: string }
   | { readonly type: 'console'; readonly bytes: Uint8Array }
@@ -124,8 +135,21 @@ export type ToHost =
 export interface WorkerData {
   readonly name: string;
   readonly wasm: Uint8Array;
+  readonly limits: MemoryLimits;
+  /** WASI's; without arguments the module's name is the only one. */
+  readonly args: readonly string[];
+  readonly env: readonly string[];
   /** Milliseconds since the epoch that `now` counts from. */
   readonly origin: number;
-  /** Number of messages sent to the thread, for Atomics.wait. */
-  readonly signal: SharedArrayBuffer;
+  /** Words of `ControlWord`. */
+  readonly control: SharedArrayBuffer;
 }
+
+/** Shared with the thread of a module. */
+export const ControlWord = {
+  /** Number of messages sent to the thread, for Atomics.wait. */
+  Sent: 0,
+  /** Number of the invocation whose time is over. */
+  Expired: 1,
+} as const;
+export const CONTROL_WORDS = 2;

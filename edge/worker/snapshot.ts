@@ -1,8 +1,9 @@
 // The state of a module between calls, independent of the engine that ran it: memories, mutable globals, tables as
 // function indices. Takes a rewritten instance, gives or restores that. Knows no file format.
 /// <reference lib="dom" />
-import type { RewrittenModule, SegmentKind } from '../module/rewrite.js';
-import { exportOfDropped, exportOfFunc, exportOfGlobal, exportOfMemory, exportOfTable } from '../module/rewrite.js';
+import type { SegmentKind } from '../module/interface.js';
+import { exportOfDropped, exportOfFunc, exportOfGlobal, exportOfMemory, exportOfTable } from '../module/interface.js';
+import type { RewrittenModule } from '../module/rewrite.js';
 import { ValType, type WasmData, type WasmElem } from '../../compiler/wasm/types.js';
 
 /** Entry of a table that refers to nothing. */

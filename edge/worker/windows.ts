@@ -2,7 +2,8 @@
 // accesses of compiled code, gives values or traps. Knows no message: who fetches and writes back is told by a callback.
 /// <reference lib="dom" />
 import { GrantRight } from '../../compiler/abi/os-layout.js';
-import type { WindowHost } from '../module/window-shim.js';
+import { ACCESS_WIDTH as WIDTH } from '../module/body-rewriter.js';
+import type { HostImplementation } from '../module/interface.js';
 
 /** Bits of a window address below index and generation: a window has at most 256 KiB. */
 const OFFSET_BITS = 18;
@@ -35,18 +36,13 @@ function trap(): never {
   throw new WebAssembly.RuntimeError('memory access out of bounds');
 }
 
-/** Width in bytes of a load or store, by opcode. */
-const WIDTH: Readonly<Record<number, number>> = Object.fromEntries([
-  ...[4, 8, 4, 8, 1, 1, 2, 2, 1, 1, 2, 2, 4, 4].map((width, i) => [0x28 + i, width]),
-  ...[4, 8, 4, 8, 1, 2, 1, 2, 4].map((width, i) => [0x36 + i, width]),
-]);
-
 export class Windows {
   private readonly open = new Map<number, OpenWindow>();
   private readonly generations = new Uint8Array(INDEX_COUNT);
 
   constructor(
     private readonly source: WindowSource,
+    /** The module's own memory, as much as it may use. */
     private readonly memory: () => Uint8Array,
     private readonly segment: (index: number) => Uint8Array,
   ) {}
@@ -90,7 +86,6 @@ export class Windows {
       const memory = this.memory();
       return address + length <= memory.length ? memory.subarray(address, address + length) : null;
     }
-    if (length === 0) return new Uint8Array(0);
     const window = this.find(address, 0, length, rights);
     if (window === null) return null;
     const offset = address & (MAX_WINDOW_BYTES - 1);
@@ -99,7 +94,7 @@ export class Windows {
   }
 
   /** The functions for a rewritten module. */
-  readonly host: WindowHost = {
+  readonly host: Omit<HostImplementation, 'interrupt'> = {
     load_i32: (address: number, offset: number, opcode: number) => this.loadInteger(address, offset, opcode),
     load_i64: (address: number, offset: number, opcode: number) => this.loadLong(address, offset, opcode),
     load_f32: (address: number, offset: number) => this.at(address, offset, 4).getFloat32(this.offset, true),
@@ -150,6 +145,8 @@ export class Windows {
   }
 
   private find(address: number, offset: number, length: number, rights: number): OpenWindow | null {
+    // Beyond the end of a memory that ends within a page.
+    if (address >= 0) return null;
     const key = address >>> OFFSET_BITS;
     let window = this.open.get(key);
     if (window === undefined) {
