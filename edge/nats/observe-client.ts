@@ -28,6 +28,8 @@ interface Entry extends Observed {
 /** The other side forgets an observer that is not renewed for three times as long. */
 export const RENEW_MS = 10_000;
 const ASK_MS = 5_000;
+/** After a renewal that has failed: the other edge may be on its way back to NATS. */
+const RENEW_AGAIN_MS = 500;
 const RETRY_MS = 100;
 const LONGEST_RETRY_MS = 5_000;
 
@@ -36,6 +38,7 @@ export class RemoteObservations {
   private readonly changes: Subscription;
   private readonly timer: NodeJS.Timeout;
   private readonly unwatch: () => void;
+  private again: NodeJS.Timeout | null = null;
   private next = 1;
 
   constructor(
@@ -63,11 +66,12 @@ export class RemoteObservations {
   }
 
   close(): void {
-    this.unwatch();
-    clearInterval(this.timer);
-    this.changes.unsubscribe();
     for (const { timer } of this.entries.values()) if (timer !== null) clearTimeout(timer);
     this.entries.clear();
+    this.unwatch();
+    clearInterval(this.timer);
+    if (this.again !== null) clearTimeout(this.again);
+    this.changes.unsubscribe();
   }
 
   private async begin(entry: Entry, first: boolean): Promise<void> {
@@ -124,7 +128,15 @@ export class RemoteObservations {
       const run = `${entry.edge} ${entry.session}`;
       byRun.set(run, [...(byRun.get(run) ?? []), entry]);
     }
-    for (const entries of byRun.values()) void this.renewAt(entries).catch(() => undefined);
+    for (const entries of byRun.values()) this.renewAt(entries).catch(() => this.renewAgain());
+  }
+
+  private renewAgain(): void {
+    if (this.entries.size === 0) return;
+    this.again ??= setTimeout(() => {
+      this.again = null;
+      this.renew();
+    }, RENEW_AGAIN_MS);
   }
 
   /** The other side says how many changes it has told of: a difference is what got lost on the way. */

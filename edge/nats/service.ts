@@ -75,7 +75,8 @@ export class EdgeService {
     const body = await pack(answer, blobs, connection.maxPayload);
     const { bytes } = envelopes.seal({ kind: 'answer', to: opened.from, caller: '', body, re: opened.id });
     // Without a connection the asker repeats, and gets the answer from memory.
-    if (connection.connected && !connection.client.isClosed()) message.respond(bytes);
+    if (message.reply !== undefined && connection.connected && !connection.client.isClosed())
+      connection.client.publish(message.reply, bytes);
   }
 
   private async run(

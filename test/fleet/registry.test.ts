@@ -190,7 +190,7 @@ describe.skipIf(skipped)('over NATS', () => {
     const { client } = connection;
     const { publish, request } = client;
     client.publish = () => undefined;
-    client.request = () => new Promise(() => undefined);
+    client.request = () => Promise.reject(new Error('cut off'));
     await vi.waitFor(() => expect(names()).toEqual(['edge:b']), wait);
     expect(b.holder('device:porch')).toBeNull();
     Object.assign(client, { publish, request });
