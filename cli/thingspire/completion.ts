@@ -61,9 +61,10 @@ const services = ({ modules }: FleetView, method: string): string[] => [
 
 async function fleetSoon(): Promise<FleetView | null> {
   const { THINGSPIRE_URL: url = DEFAULT_URL, THINGSPIRE_TOKEN: token } = process.env;
+  const { THINGSPIRE_CA: ca, THINGSPIRE_FINGERPRINT: fingerprint } = process.env;
   const late = new Promise<null>((resolve) => setTimeout(() => resolve(null), PATIENCE_MS).unref());
   try {
-    return await Promise.race([readFleet(new EdgeClient({ url, token })), late]);
+    return await Promise.race([readFleet(new EdgeClient({ url, token, ca, fingerprint })), late]);
   } catch {
     return null;
   }

@@ -38,7 +38,10 @@ type Fetch = typeof globalThis.fetch;
  */
 export async function trustingFetch({ ca, fingerprint }: TrustArgs): Promise<Fetch> {
   if (ca === undefined && fingerprint === undefined) return globalThis.fetch;
-  const wanted = fingerprint?.replace(/^sha-?256[: ]/i, '').replace(/[:\s]/g, '').toUpperCase();
+  const wanted = fingerprint
+    ?.replace(/^sha-?256[: ]/i, '')
+    .replace(/[:\s]/g, '')
+    .toUpperCase();
   if (wanted !== undefined && !/^[0-9A-F]{64}$/.test(wanted))
     throw new DiagnosticError('W605', `--fingerprint: "${fingerprint}" is not the SHA-256 of a certificate`);
   const { Agent, buildConnector, fetch } = await import('undici');

@@ -5,10 +5,12 @@ import { callCommand } from './call.js';
 import { completeNames } from './completion.js';
 import { deployCommand } from './deploy.js';
 import { edgeCommand } from './edge.js';
+import { enrolCommand, fleetCommand } from './enrol.js';
 import { listCommand } from './list.js';
 import { logsCommand } from './logs.js';
 import { migrateCommand } from './migrate.js';
 import { removeCommand, restartCommand, startCommand, stopCommand } from './remove.js';
+import { tokenCommand } from './token.js';
 import { topCommand } from './top.js';
 
 const COMMANDS = [
@@ -23,6 +25,9 @@ const COMMANDS = [
   stopCommand,
   restartCommand,
   removeCommand,
+  tokenCommand,
+  fleetCommand,
+  enrolCommand,
 ] as unknown as Command<object>[];
 
 /** Runs one command line (without node and script). Gives the exit code; never throws. */

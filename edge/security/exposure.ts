@@ -38,13 +38,15 @@ export function checkCoap(address: string, insecure: boolean): void {
 }
 
 /**
+ * @param url of the servers, several with commas
  * @param enrolled whether messages between edges are signed
  * @throws DiagnosticError W910 if everybody at that server could speak as an edge
  */
 export function checkNats(url: string, enrolled: boolean, insecure: boolean): void {
   if (enrolled || insecure) return;
-  const { hostname } = new URL(url);
-  if (isLoopback(hostname)) return;
+  const names = url.split(',').map((one) => new URL(/:\/\//.test(one) ? one : `nats://${one}`).hostname);
+  const hostname = names.find((name) => !isLoopback(name));
+  if (hostname === undefined) return;
   throw new DiagnosticError(
     'W910',
     `${hostname} carries messages that nobody signs: enrol this edge ("thingspire enrol"), or --insecure`,

@@ -8,8 +8,9 @@ import type { TLSSocket } from 'node:tls';
 import fastify, { type FastifyInstance, type InjectOptions } from 'fastify';
 import { afterEach, describe, expect, it } from 'vitest';
 import { DiagnosticError } from '../../compiler/diagnostics.js';
-import { Security, tokenFile, type SecurityOptions } from './security.js';
-import { fingerprintOf } from './tls.js';
+import { tokenFile } from './places.js';
+import { Security, type SecurityOptions } from './security.js';
+import { fingerprintOf } from './fingerprint.js';
 import { parseLifetime, TokenStore } from './tokens.js';
 
 const folders: string[] = [];

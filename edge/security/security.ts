@@ -1,11 +1,11 @@
 // The security of one edge, as one object: tokens, TLS, identity in the fleet. Takes the data directory and what the
 // command line said; gives what server, gateways and links need. Knows no thing and no module.
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { join } from 'node:path';
 import { PlainEnvelopes, SignedEnvelopes, type Envelopes } from './envelope.js';
 import { readIdentity, RENEW_BEFORE_MS } from './enrolment.js';
 import { checkCoap, checkHttp, checkNats, isLoopback } from './exposure.js';
 import { HttpSecurity } from './http-security.js';
+import { securityFolder, tokenFile } from './places.js';
 import type { Role } from './roles.js';
 import { loopbackNames } from './same-origin.js';
 import { ownTls, readTls, type TlsFiles, type TlsIdentity } from './tls.js';
@@ -29,10 +29,6 @@ export interface SecurityOptions {
   /** URL of the NATS server, if there is one. */
   readonly nats?: string | null;
 }
-
-/** Folder of keys and tokens in a data directory. */
-export const securityFolder = (dataDirectory: string): string => join(dataDirectory, 'security');
-export const tokenFile = (dataDirectory: string): string => join(securityFolder(dataDirectory), 'tokens.json');
 
 const LOOPBACK = '127.0.0.1';
 /** A .wasm over a slow line; a client that says nothing for longer is cut off. */

@@ -1,12 +1,13 @@
 // Certificate and key of the edge's HTTP side: from files, or made by itself and kept. Takes paths; gives PEM and the
 // fingerprint that clients pin. Knows no server.
-import { createHash, createPrivateKey, X509Certificate } from 'node:crypto';
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { hostname, networkInterfaces } from 'node:os';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { generate } from 'selfsigned';
 import { DiagnosticError } from '../../compiler/diagnostics.js';
+import { fingerprintOf } from './fingerprint.js';
 import { readPrivateFile, writePrivateFile } from './private-file.js';
 
 export interface TlsFiles {
@@ -91,10 +92,4 @@ function check(cert: string, key: string, file: string, selfSigned: boolean): Tl
   }
   if (!fits) throw new DiagnosticError('W910', 'the key is not that of the certificate', { file });
   return { cert, key, fingerprint: fingerprintOf(certificate.raw), selfSigned };
-}
-
-/** SHA-256 of a certificate's bytes, as `AB:CD:...`. */
-export function fingerprintOf(raw: Uint8Array): string {
-  const digest = createHash('sha256').update(raw).digest('hex').toUpperCase();
-  return digest.match(/../g)!.join(':');
 }
