@@ -10,8 +10,15 @@ import type { Provided } from './routes.js';
 
 /** The kernel's own modules, and names that imports have taken. */
 const RESERVED_NAMES: ReadonlySet<string> = new Set(['sys', 'dev', 'edge0', 'edge1', 'env', 'thingspire']);
+/** What an edge calls its clients when nobody has a token. */
+const GATEWAYS = ['http', 'coap'] as const;
 /** sys, dev, and the two workers for requests of other devices. */
 const NATIVE_MODULES = 4;
+
+/** Callers that are no modules of the application: of another thing, or people and programs with a token. */
+function isOutside(caller: string): boolean {
+  return caller.includes('@') || caller.startsWith('user:');
+}
 
 /** @param complete whether the modules are all that the application has: others may provide and call */
 export function checkManifest(app: AppModel, findings: Findings, complete: boolean): void {
@@ -20,12 +27,16 @@ export function checkManifest(app: AppModel, findings: Findings, complete: boole
   checkNames(app, findings);
   const provided = app.modules.flatMap((module) => module.provides.map((service) => ({ module, service })));
   checkRoutes(provided, findings);
-  const known = new Set([...RESERVED_NAMES, ...app.modules.map(({ name }) => name)]);
+  const known = new Set([...RESERVED_NAMES, ...GATEWAYS, ...app.modules.map(({ name }) => name)]);
   for (const { service } of provided) {
     service.contract.callers?.forEach((caller, i) => {
+      const where = `${service.pointer}/contract/callers/${i}`;
+      const [module, thing] = caller.split('@');
+      if (thing === app.name)
+        findings.warning('W806', where, `a module of this application calls as "${module}", without "@${thing}"`);
       // A module that is installed later has any name.
-      if (known.has(caller) || app.slots.length > 0 || !complete) return;
-      findings.error('W806', `${service.pointer}/contract/callers/${i}`, `there is no module "${caller}"`);
+      if (isOutside(caller) || known.has(caller) || app.slots.length > 0 || !complete) return;
+      findings.error('W806', where, `there is no module "${caller}"`);
     });
   }
   for (const module of app.modules) checkModule(module, provided, findings, complete);

@@ -132,6 +132,16 @@ describe('meaning', () => {
     expect(faults(app({ modules }))).toEqual(['W806 /modules/0/provides/0/contract/callers/0']);
     expect(faults(app({ modules, slots: [{ name: 's', pages: 1, ram: 4096 }] }))).toEqual([]);
   });
+  it('takes callers of other things, and users, as they are', () => {
+    const calledBy = (...callers: string[]): string[] =>
+      faults(app({ modules: [module({ provides: [service({ contract: { callers } })] })] }));
+    expect(calledBy('b@porch', 'user:anna', 'user:*', 'http', 'coap')).toEqual([]);
+    const where = '/modules/0/provides/0/contract/callers/0';
+    for (const wrong of ['user:', '*', 'b@', '@porch', 'b@*', 'user:a*', 'user:a@porch', 'B', 'b@porch@x', 'b:c'])
+      expect(calledBy(wrong)).toEqual([`W802 ${where}`]);
+    const own = app({ modules: [module({ provides: [service({ contract: { callers: ['b@app'] } })] })] });
+    expect(warnings(own)).toEqual([`W806 ${where}`]);
+  });
   it('warns of what will be refused at run time', () => {
     const provider = module({ provides: [service({ contract: { deadline: '5ms', callers: ['c'] } })] });
     const caller = (more: Json): Json => module({ name: 'b', ...more });

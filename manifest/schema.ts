@@ -43,6 +43,7 @@ const PATTERNS: readonly (readonly [RegExp, string])[] = [
   [/\/rate$/, 'must be a number of calls a second, like "100/s"'],
   [/\/provides\/\d+\/path$/, 'must be a path like "/log/{id}"'],
   [/\/requires\/\d+\/path$/, 'must be a path like "/log/7", or "/log/*" for all below'],
+  [/\/callers\/\d+$/, 'must be a module, "module@thing", "user:name" or "user:*"'],
   [/\/name$/, 'must be a name: letters, digits and - for modules and slots, letters, digits and _ elsewhere'],
 ];
 

@@ -100,6 +100,8 @@ export const ModuleState = {
   BackingOff: 4,
   Stopping: 5,
   Failed: 6,
+  /** In a slot, without routes: waits until whoever moves it says how it goes on. */
+  Held: 7,
 } as const;
 
 export const TS_FIELD = layout(
@@ -132,7 +134,7 @@ export const TS_CONTRACT = layout('ts_contract', 'What a service promises and as
   deadline_cycles: u32('CPU cycles that one invocation may take, nested calls included; never 0'),
   rate_per_second: u16('calls a second in the long run; 0: unlimited'),
   burst: u16('calls at once'),
-  callers: ptr('const char *const *', 'names of the modules that may call; null: all that require it'),
+  callers: ptr('const char *const *', 'who may call: MODULE, MODULE@THING, user:NAME, user:*; null: all that require it'),
   caller_count: u16(),
   reserved: u16(),
 });
@@ -225,6 +227,9 @@ export const TS_BOOT_TABLE = layout('ts_boot_table', 'What the image starts with
     'ts_sys_info, or ts_sys_slots_info in images with slots: only they contain the installer',
   ),
   base_id: u32('identity of the addresses that packages are linked against; a package with another one is refused'),
+  name: ptr('const char *', 'of the application'),
+  version: ptr('const char *'),
+  free_ram: u32('bytes of internal RAM that nothing has been placed in'),
 });
 
 /** Where an installed module goes (D8): the same addresses from either bank. */

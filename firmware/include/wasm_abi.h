@@ -266,6 +266,7 @@ enum ts_module_state {
   TS_STATE_BACKING_OFF = 4,
   TS_STATE_STOPPING = 5,
   TS_STATE_FAILED = 6,
+  TS_STATE_HELD = 7,
 };
 
 struct ts_kernel_hooks;
@@ -444,7 +445,7 @@ struct ts_contract {
   uint32_t deadline_cycles; /* CPU cycles that one invocation may take, nested calls included; never 0 */
   uint16_t rate_per_second; /* calls a second in the long run; 0: unlimited */
   uint16_t burst; /* calls at once */
-  const char *const *callers; /* names of the modules that may call; null: all that require it */
+  const char *const *callers; /* who may call: MODULE, MODULE@THING, user:NAME, user:*; null: all that require it */
   uint16_t caller_count;
   uint16_t reserved;
 };
@@ -523,6 +524,9 @@ struct ts_boot_table {
   uint32_t journal_flash; /* flash offset of two 4 KiB sectors for the slot journal; 0: no slots */
   const struct ts_module_info *sys; /* ts_sys_info, or ts_sys_slots_info in images with slots: only they contain the installer */
   uint32_t base_id; /* identity of the addresses that packages are linked against; a package with another one is refused */
+  const char *name; /* of the application */
+  const char *version;
+  uint32_t free_ram; /* bytes of internal RAM that nothing has been placed in */
 };
 
 /* Header of a linked package, at the start of a bank. */
@@ -749,7 +753,10 @@ _Static_assert(offsetof(struct ts_boot_table, public_key) == 20, "ts_boot_table.
 _Static_assert(offsetof(struct ts_boot_table, journal_flash) == 24, "ts_boot_table.journal_flash");
 _Static_assert(offsetof(struct ts_boot_table, sys) == 28, "ts_boot_table.sys");
 _Static_assert(offsetof(struct ts_boot_table, base_id) == 32, "ts_boot_table.base_id");
-_Static_assert(sizeof(struct ts_boot_table) == 36, "sizeof ts_boot_table");
+_Static_assert(offsetof(struct ts_boot_table, name) == 36, "ts_boot_table.name");
+_Static_assert(offsetof(struct ts_boot_table, version) == 40, "ts_boot_table.version");
+_Static_assert(offsetof(struct ts_boot_table, free_ram) == 44, "ts_boot_table.free_ram");
+_Static_assert(sizeof(struct ts_boot_table) == 48, "sizeof ts_boot_table");
 
 _Static_assert(offsetof(struct ts_package, magic) == 0, "ts_package.magic");
 _Static_assert(offsetof(struct ts_package, os_abi_version) == 4, "ts_package.os_abi_version");
