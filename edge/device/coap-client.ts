@@ -14,6 +14,10 @@ const DEFAULT_TIMEOUT_MS = 10_000;
 /** Times a representation that changes while its blocks are fetched is begun again. */
 const MOST_RESTARTS = 5;
 const RECENT_TOKENS = 256;
+/** Most bytes of a representation in blocks: a device that always has one more must not fill this machine. */
+const MOST_BODY_BYTES = 1024 * 1024;
+/** Requests that wait for an answer at a time. */
+const MOST_EXCHANGES = 256;
 const CONTINUE = 0x5f;
 
 export interface ClientRequest {
@@ -163,6 +167,7 @@ export class CoapClient {
         if (part.code !== start.code || part.block2?.number !== next) return part;
         if (part.etag !== start.etag) break;
         parts.push(part.payload);
+        if (next * bytes > MOST_BODY_BYTES) throw new NoAnswer(`${request.uri} has more than ${MOST_BODY_BYTES} bytes`);
         if (!part.block2.more) return { code: start.code, payload: Buffer.concat(parts) };
       }
       if (request.method !== Method.Get) break;
@@ -179,6 +184,10 @@ export class CoapClient {
     return new Promise((resolve, reject) => {
       if (this.closed !== null) {
         reject(this.closed);
+        return;
+      }
+      if (this.exchanges.size >= MOST_EXCHANGES) {
+        reject(new NoAnswer('too much is asked of the device at a time'));
         return;
       }
       const { token = this.token(), ...options } = more;

@@ -1,8 +1,9 @@
 // CoAP messages as a device link uses them: what coap-packet reads and writes, with codes as bytes, paths as text and blocks
 // as numbers. Knows no retransmission and no line.
-import { generate, parse, type NamedOption, type ParsedPacket } from 'coap-packet';
+import { generate, type NamedOption } from 'coap-packet';
 import { methodName } from '../../compiler/abi/os-layout.js';
 import { codeText } from '../gateway/codes.js';
+import { parseWhole } from '../security/coap-message.js';
 
 /** Payloads above this go in blocks: what a device's receive buffer takes. */
 export const BLOCK_BYTES = 1024;
@@ -41,12 +42,8 @@ export type Outgoing = Partial<Message> & Pick<Message, 'type' | 'id'>;
 
 /** Null for what is no CoAP message. */
 export function readMessage(bytes: Uint8Array): Message | null {
-  let packet: ParsedPacket;
-  try {
-    packet = parse(Buffer.from(bytes));
-  } catch {
-    return null;
-  }
+  const packet = parseWhole(bytes);
+  if (packet === null) return null;
   const { code, messageId, token, payload, confirmable, ack, reset } = packet;
   const values = (name: string): Buffer[] =>
     packet.options.filter((option) => String(option.name) === name).map(({ value }) => value);

@@ -17,6 +17,8 @@ const MOST_REPETITIONS = 5;
 /** How long a repetition can come: what a device's own repetitions take. */
 const LIFETIME_MS = 30_000;
 const MOST_OBSERVERS = 64;
+/** Requests remembered at a time, the oldest are forgotten first: a device has 65,536 numbers of its own choice. */
+const MOST_SERVED = 2048;
 
 interface Served {
   readonly since: number;
@@ -190,7 +192,7 @@ export class CoapServer {
   private expire(): void {
     const now = performance.now();
     for (const [key, { since }] of this.served) {
-      if (now - since < LIFETIME_MS) return;
+      if (now - since < LIFETIME_MS && this.served.size < MOST_SERVED) return;
       this.served.delete(key);
     }
   }

@@ -6,6 +6,7 @@ import { ResponseCode } from '../../compiler/abi/os-layout.js';
 import { Unreachable } from '../router/unreachable.js';
 import type { PlaceAnswer, PlaceLink } from '../fleet/types.js';
 import type { ServiceRequest } from '../host/types.js';
+import { TokenBucket } from '../imc/rate.js';
 import { callerAt, callerFromDevice } from '../security/callers.js';
 import type { Answer } from '../worker/protocol.js';
 import { CoapClient, type ClientAnswer, type ClientRequest } from './coap-client.js';
@@ -33,6 +34,12 @@ const MAX_OUTSTANDING = 4;
 /** Most bytes of an answer to a device: one message. */
 const MAX_ANSWER_BYTES = 1024;
 
+/** Requests of a device a second, and at once; more get 4.29. */
+const REQUEST_RATE = 1_000;
+const REQUEST_BURST = 2_000;
+/** A device that does not read loses messages, as on any line, instead of filling this machine. */
+const MAX_UNWRITTEN_BYTES = 256 * 1024;
+
 export type { ClientRequest as DeviceRequest };
 
 export class DeviceLink implements PlaceLink {
@@ -42,6 +49,7 @@ export class DeviceLink implements PlaceLink {
   private readonly decoder: SlipmuxDecoder;
   private readonly client: CoapClient;
   private readonly server: CoapServer;
+  private readonly rate = new TokenBucket(REQUEST_RATE, REQUEST_BURST, () => performance.now());
   private down = false;
 
   /** @param thing whose modules the device runs, by default that of its name */
@@ -163,7 +171,8 @@ export class DeviceLink implements PlaceLink {
   }
 
   private transmit(message: Outgoing): void {
-    if (!this.down) this.stream.write(encodeCoapFrame(writeMessage(message)));
+    if (this.down || this.stream.writableLength > MAX_UNWRITTEN_BYTES) return;
+    this.stream.write(encodeCoapFrame(writeMessage(message)));
   }
 
   private receive(bytes: Uint8Array): void {
@@ -174,7 +183,13 @@ export class DeviceLink implements PlaceLink {
     else if (code === 0) {
       if (!this.client.receive(message)) this.server.confirm(message);
     } else if (code >> 5 !== 0) this.client.receive(message);
-    else if (type === 'con' || type === 'non') this.server.receive(message);
+    else if (type === 'con' || type === 'non') this.receiveRequest(message);
+  }
+
+  private receiveRequest(message: Message): void {
+    const { type, id, token } = message;
+    if (this.rate.take()) this.server.receive(message);
+    else if (type === 'con') this.transmit({ type: 'ack', id, token, code: ResponseCode.TooManyRequests });
   }
 
   private async serve({ host, uri, code, payload, caller: said }: Message): Promise<Answer> {

@@ -5,15 +5,16 @@
 // where it goes. Whatever fails before is undone and the module goes on where it was; whatever fails after is repeated
 // until it is done, by `recover` also after the mover itself has died.
 //
-//   prepare target · freeze source (calls wait) · [commit] · activate target · discard source (waiting calls go there)
+//   prepare target · copy what is there already · freeze source (calls wait) · [commit] · activate target · discard source (waiting calls go there)
 import type { ModuleState } from '../host/types.js';
-import type { ModulePackage, ModulePlace, Placement, Registry } from './types.js';
+import { Unsettled, type ModulePackage, type ModulePlace, type Placement, type Registry } from './types.js';
 import { modelOfPackage, serviceEntries } from './edge-place.js';
 
-export type MigrationStep = 'prepare' | 'freeze' | 'commit' | 'activate' | 'discard' | 'done';
+export type MigrationStep = 'prepare' | 'precopy' | 'freeze' | 'commit' | 'activate' | 'discard' | 'done';
 
 const PROGRESS: Readonly<Record<MigrationStep, number>> = {
   prepare: 0.1,
+  precopy: 0.4,
   freeze: 0.5,
   commit: 0.7,
   activate: 0.8,
@@ -54,8 +55,14 @@ const messageOf = (error: unknown): string => (error instanceof Error ? error.me
 
 const DEFAULT_ATTEMPTS = 6;
 const DEFAULT_RETRY_MS = 100;
+const MOST_RETRY_MS = 5000;
+/** How long a place that may have started the module is asked again. */
+const UNSETTLED_MS = 60_000;
 
-/** @throws MigrationRefused if it could not be done; then the module runs on at `from` */
+/**
+ * @throws MigrationRefused if it could not be done; then the module runs on at `from`
+ * @throws Unsettled if `to` does not answer any more after it was told to start; then the module is recorded there
+ */
 export async function migrate(options: MigrationOptions): Promise<MigrationReport> {
   const { registry, from, to, input } = options;
   const step = (name: MigrationStep): void => options.onStep?.(name, PROGRESS[name]);
@@ -74,6 +81,16 @@ export async function migrate(options: MigrationOptions): Promise<MigrationRepor
     await to.prepare(input, epoch);
   } catch (error) {
     throw await undone('prepare', error, () => to.discard(thing, module));
+  }
+
+  step('precopy');
+  try {
+    // Nothing depends on it: what is not there yet when the module is frozen travels then.
+    const early = to.preload === undefined ? null : await precopied(from, thing, module);
+    if (early !== null) await to.preload!(thing, module, early);
+    else if (to.preload === undefined) await from.precopy?.(thing, module);
+  } catch {
+    // The steps that follow find out whether the place is still there.
   }
 
   step('freeze');
@@ -115,6 +132,8 @@ export async function migrate(options: MigrationOptions): Promise<MigrationRepor
   try {
     await repeat(options, () => to.activate(thing, module, epoch, state));
   } catch (error) {
+    // Perhaps it runs there. It stays frozen here, and where the registry says: `recover` settles it when that place is back.
+    if (error instanceof Unsettled) throw error;
     // The state is still here: it goes back where it came from, under a newer epoch.
     const back: Placement = { ...placement, place: from.name, epoch: epoch + 1, services: stored.value.services };
     if ((await registry.put(back, revision)) === null) throw error;
@@ -132,6 +151,14 @@ export async function migrate(options: MigrationOptions): Promise<MigrationRepor
   step('done');
   const stateBytes = state.scalars.memories.reduce((sum, { length }) => sum + length, 0);
   return { placement, pauseMs, stateBytes };
+}
+
+/** For a place that cannot give a state while the module runs, one that stops it for a moment. */
+async function precopied(from: ModulePlace, thing: string, module: string): Promise<ModuleState | null> {
+  if (from.precopy !== undefined) return from.precopy(thing, module);
+  const state = await from.freeze(thing, module);
+  await from.release(thing, module);
+  return state;
 }
 
 /** Runs every step back, whatever the others do, and gives the error to throw. */
@@ -154,13 +181,18 @@ async function repeat(
   { attempts = DEFAULT_ATTEMPTS, retryMs = DEFAULT_RETRY_MS }: MigrationOptions,
   run: () => Promise<void>,
 ): Promise<void> {
+  let unsettledSince: number | null = null;
   for (let attempt = 1; ; attempt++) {
     try {
       await run();
       return;
     } catch (error) {
-      if (attempt >= attempts) throw error;
-      await new Promise((resolve) => setTimeout(resolve, retryMs * 2 ** (attempt - 1)));
+      if (error instanceof Unsettled) unsettledSince ??= performance.now();
+      // Once it may run there, a later attempt that does not reach the place does not say that it does not.
+      const patient = unsettledSince !== null && performance.now() - unsettledSince < UNSETTLED_MS;
+      if (attempt >= attempts && !patient)
+        throw unsettledSince === null || error instanceof Unsettled ? error : new Unsettled(messageOf(error));
+      await new Promise((resolve) => setTimeout(resolve, Math.min(MOST_RETRY_MS, retryMs * 2 ** (attempt - 1))));
     }
   }
 }

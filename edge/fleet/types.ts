@@ -1,5 +1,5 @@
 // The fleet: things, places, and where each module runs. Interfaces between registry, router, gateway, migration and the
-// tools; plain types, no implementation.
+// tools; types without implementation.
 //
 // A *thing* is an application by name: the modules of one things.json, under one set of paths. A *place* is what runs
 // modules: an edge, or a device behind an edge. Modules of one thing can be at several places; a caller names the thing
@@ -93,6 +93,9 @@ export interface Places {
   find(name: string): ModulePlace | null;
 }
 
+/** The place was told to start a module and has not answered: nobody else may run it until the place is back. */
+export class Unsettled extends Error {}
+
 /** What the user of a module can want of it where it is. */
 export type RunAction = 'start' | 'stop' | 'restart';
 
@@ -105,7 +108,17 @@ export interface ModulePlace {
    * `progress` gets 0 to 1 where that takes long.
    */
   prepare(input: ModulePackage, epoch: number, progress?: (fraction: number) => void): Promise<void>;
-  /** Starts a prepared module, from the state if one is given. */
+  /**
+   * What the state of a module is about now, while it runs: places that are slow to read get the most of it before
+   * `freeze`. Null: nothing is gained by it.
+   */
+  precopy?(thing: string, module: string): Promise<ModuleState | null>;
+  /** Takes what `precopy` gave ahead of `activate`; the module must be prepared. */
+  preload?(thing: string, module: string, state: ModuleState): Promise<void>;
+  /**
+   * Starts a prepared module, from the state if one is given.
+   * @throws Unsettled if it may run now although no answer says so; any other error: it does not run
+   */
   activate(thing: string, module: string, epoch: number, state: ModuleState | null): Promise<void>;
   /** Stops it between calls and gives its state; requests wait there from now on. */
   freeze(thing: string, module: string): Promise<ModuleState>;

@@ -1,0 +1,256 @@
+// What /sys of a device offers, as functions: image, slots, modules, uploads, snapshots. Takes a link; gives checked
+// values, repeats what may be repeated, and says in words why the device refuses. Knows no package format and no registry.
+import { decode } from 'cborg';
+import { Method, ResponseCode } from '../../compiler/abi/os-layout.js';
+import { DiagnosticError } from '../../compiler/diagnostics.js';
+import { codeName, codeText } from '../gateway/codes.js';
+import type { ClientAnswer } from './coap-client.js';
+import type { DeviceLink, DeviceRequest } from './device-link.js';
+
+/** What the image says of itself. */
+export interface DeviceImage {
+  /** What packages are bound to, little-endian as in their header. */
+  readonly identity: number;
+  readonly name: string;
+  readonly version: string;
+  readonly uptimeMs: number;
+  readonly freeRam: number;
+}
+
+export interface SlotStatus {
+  readonly slot: string;
+  readonly state: string;
+  /** Name of the module in it, or "". */
+  readonly module: string;
+  readonly held: boolean;
+  readonly epoch: number;
+  /** Of the active bank and of both, in hexadecimal; "" for nothing. */
+  readonly hash: string;
+  readonly banks: readonly string[];
+  readonly received: number;
+  readonly capacity: number;
+  readonly ram: number;
+}
+
+export interface DeviceModule {
+  readonly name: string;
+  readonly version: string;
+  readonly state: string;
+  readonly calls: number;
+  readonly faults: number;
+  readonly restarts: number;
+  readonly stackBytes: number;
+  readonly memoryBytes: number;
+  readonly memoryMaxBytes: number;
+  readonly held: boolean;
+  readonly slot: string | null;
+}
+
+/** The device has answered, and not with what was wanted. */
+export class Refused extends DiagnosticError {
+  constructor(
+    readonly answer: number,
+    what: string,
+  ) {
+    super('W904', `the device refuses to ${what}: ${codeText(answer)} ${codeName(answer)}`);
+  }
+}
+
+/** Bytes of a package in one request. */
+const PIECE_BYTES = 1024;
+/** How often a request that may be repeated is. */
+const ATTEMPTS = 3;
+const REQUEST_MS = 6000;
+/** Checking a signature over a whole bank takes a device this long at most. */
+const COMMIT_MS = 30_000;
+const EMPTY = new Uint8Array(0);
+
+type Values = Readonly<Record<string, unknown>>;
+
+export class DeviceApi {
+  /** @param link the line as it is now; throws Unreachable if there is none */
+  constructor(private readonly link: () => DeviceLink) {}
+
+  async image(): Promise<DeviceImage> {
+    const value = object(await this.value('/sys/image', 'say what it runs'));
+    const identity = value['identity'];
+    return {
+      identity: identity instanceof Uint8Array && identity.length >= 4 ? Buffer.from(identity).readUInt32LE() : -1,
+      name: text(value['name']),
+      version: text(value['version']),
+      uptimeMs: count(value['uptime_ms']),
+      freeRam: count(value['free_ram']),
+    };
+  }
+
+  async slots(): Promise<SlotStatus[]> {
+    const list = await this.value('/sys/slots', 'list its slots');
+    return array(list).map((entry) => {
+      const value = object(entry);
+      return {
+        slot: text(value['slot']),
+        state: text(value['state']),
+        module: text(value['module']),
+        held: value['held'] === true,
+        epoch: count(value['epoch']),
+        hash: hex(value['hash']),
+        banks: array(value['banks'] ?? []).map(hex),
+        received: count(value['received']),
+        capacity: count(value['capacity']),
+        ram: count(value['ram']),
+      };
+    });
+  }
+
+  async modules(): Promise<DeviceModule[]> {
+    const list = await this.value('/sys/modules', 'list its modules');
+    return array(list).map((entry) => {
+      const value = object(entry);
+      return {
+        name: text(value['name']),
+        version: text(value['version']),
+        state: text(value['state']),
+        calls: count(value['calls']),
+        faults: count(value['faults']),
+        restarts: count(value['restarts']),
+        stackBytes: count(value['stack']),
+        memoryBytes: count(value['memory']),
+        memoryMaxBytes: count(value['max']),
+        held: value['held'] === true,
+        slot: typeof value['slot'] === 'string' ? value['slot'] : null,
+      };
+    });
+  }
+
+  /** `start`, `stop`, `restart`, `hold` or `resume`; gives the response code. */
+  async control(module: string, word: string): Promise<number> {
+    const uri = `/sys/modules/${module}`;
+    return (await this.again({ method: Method.Put, uri, payload: Buffer.from(word) })).code;
+  }
+
+  /** Puts a signed package into the free bank of a slot; goes on where it was cut off. */
+  async upload(slot: string, bytes: Uint8Array, progress: (fraction: number) => void): Promise<void> {
+    const uri = `/sys/slots/${slot}`;
+    for (let attempt = 1; ; attempt++) {
+      const begun = await this.begin(uri, bytes.length);
+      if (begun && (await this.pieces(uri, bytes, progress))) return;
+      if (attempt === ATTEMPTS) throw new DiagnosticError('W904', `the upload to slot ${slot} was cut off each time`);
+    }
+  }
+
+  /** @param hash of the bank that holds it already; null: what was uploaded */
+  async commit(slot: string, epoch: number | null, hash: string | null): Promise<void> {
+    const query = [epoch === null ? null : `held=${epoch}`, hash === null ? null : `hash=${hash}`].filter(Boolean);
+    const uri = `/sys/slots/${slot}/commit${query.length === 0 ? '' : `?${query.join('&')}`}`;
+    const answer = await this.again({ method: Method.Post, uri, payload: EMPTY, timeoutMs: COMMIT_MS });
+    if (answer.code !== ResponseCode.Changed) throw new Refused(answer.code, `take the package in slot ${slot}`);
+  }
+
+  async empty(slot: string): Promise<void> {
+    const answer = await this.again({ method: Method.Delete, uri: `/sys/slots/${slot}`, payload: EMPTY });
+    if (answer.code >> 5 !== 2 && answer.code !== ResponseCode.NotFound)
+      throw new Refused(answer.code, `empty slot ${slot}`);
+  }
+
+  /** CRC-32 of each block of a module's snapshot. */
+  async digest(module: string, blockBytes: number): Promise<number[]> {
+    const { code, payload } = await this.get(`/sys/modules/${module}/state?crc=${blockBytes}`);
+    if (code !== ResponseCode.Content || payload.length % 4 !== 0) throw new Refused(code, `sum up ${module}'s state`);
+    return Array.from({ length: payload.length / 4 }, (_, i) => payload.readUInt32LE(4 * i));
+  }
+
+  async stateBlock(module: string, number: number, bytes: number): Promise<Buffer> {
+    const request = { method: Method.Get, uri: `/sys/modules/${module}/state`, payload: EMPTY, timeoutMs: REQUEST_MS };
+    const { code, payload } = await this.repeated(() => this.link().block(request, number, bytes));
+    if (code !== ResponseCode.Content) throw new Refused(code, `give ${module}'s state`);
+    return payload;
+  }
+
+  async writeState(module: string, offset: number, bytes: Uint8Array): Promise<void> {
+    const uri = `/sys/modules/${module}/state?offset=${offset}`;
+    const { code } = await this.again({ method: Method.Put, uri, payload: bytes });
+    if (code !== ResponseCode.Changed) throw new Refused(code, `take ${module}'s state`);
+  }
+
+  /** Any value under /sys that is CBOR. */
+  async value(uri: string, what: string): Promise<unknown> {
+    const { code, payload } = await this.get(uri);
+    if (code !== ResponseCode.Content) throw new Refused(code, what);
+    try {
+      return decode(payload);
+    } catch {
+      throw new DiagnosticError('W904', `${uri} of the device is no CBOR`);
+    }
+  }
+
+  get(uri: string): Promise<ClientAnswer> {
+    return this.again({ method: Method.Get, uri, payload: EMPTY });
+  }
+
+  private again(request: DeviceRequest): Promise<ClientAnswer> {
+    return this.repeated(() => this.link().send({ timeoutMs: REQUEST_MS, ...request }));
+  }
+
+  /** Everything here may run twice. */
+  private async repeated<T extends { readonly code: number }>(run: () => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const answer = await run();
+        // Its buffers, or the module's flash, are busy.
+        if (answer.code !== ResponseCode.ServiceUnavailable || attempt === ATTEMPTS) return answer;
+        await new Promise((resolve) => setTimeout(resolve, 50 * 2 ** attempt));
+      } catch (error) {
+        if (attempt === ATTEMPTS) throw error;
+      }
+    }
+  }
+
+  private async begin(uri: string, bytes: number): Promise<boolean> {
+    const total = Buffer.alloc(4);
+    total.writeUInt32LE(bytes);
+    const begin = (): Promise<ClientAnswer> => this.again({ method: Method.Post, uri, payload: total });
+    let { code } = await begin();
+    if (code === ResponseCode.Conflict) {
+      // One that was given up, perhaps ours.
+      await this.again({ method: Method.Delete, uri: `${uri}/upload`, payload: EMPTY });
+      ({ code } = await begin());
+    }
+    if (code === ResponseCode.RequestEntityTooLarge) throw new Refused(code, `take ${bytes} bytes`);
+    if (code >> 5 !== 2) throw new Refused(code, 'take an upload');
+    return true;
+  }
+
+  /** False: the device has lost the beginning. */
+  private async pieces(uri: string, bytes: Uint8Array, progress: (fraction: number) => void): Promise<boolean> {
+    let stuck = 0;
+    for (let offset = 0; offset < bytes.length;) {
+      const payload = bytes.subarray(offset, offset + PIECE_BYTES);
+      const { code } = await this.again({ method: Method.Put, uri: `${uri}?offset=${offset}`, payload });
+      if (code >> 5 === 2) {
+        offset += payload.length;
+        stuck = 0;
+      } else if (code === ResponseCode.Conflict || code === ResponseCode.ServiceUnavailable) {
+        const slot = (await this.slots()).find(({ slot: name }) => uri.endsWith(`/${name}`));
+        const received = slot?.received ?? 0;
+        if (received < offset && received === 0) return false;
+        if (++stuck > ATTEMPTS) return false;
+        offset = received;
+      } else throw new Refused(code, 'take a piece of the upload');
+      progress(offset / bytes.length);
+    }
+    return true;
+  }
+}
+
+function wrong(): never {
+  throw new DiagnosticError('W904', 'the device sent something else than what it should');
+}
+function object(value: unknown): Values {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Values) : wrong();
+}
+function array(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : wrong();
+}
+const text = (value: unknown): string => (typeof value === 'string' ? value : '');
+const count = (value: unknown): number => (typeof value === 'number' && value >= 0 ? value : 0);
+const hex = (value: unknown): string => (value instanceof Uint8Array ? Buffer.from(value).toString('hex') : '');
