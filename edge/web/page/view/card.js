@@ -66,7 +66,7 @@ export function card(module, form, current) {
             ? html`<span class="grip" title="Part of the firmware: it stays here">${icons.lock}</span>`
             : html`<span class="grip" data-grip title="Drag to move">${icons.grip}</span>`
         }
-        <h4>
+        <h3>
           <button
             class="open"
             data-card=${key}
@@ -77,7 +77,7 @@ export function card(module, form, current) {
           >
             ${module.module}<span class="sr"> of ${thing}</span>
           </button>
-        </h4>
+        </h3>
         ${
           faults > 0
             ? html`<span class="badge" title="Faults since its start"
@@ -160,7 +160,7 @@ export function bills({ stats }) {
 export function arriving(move) {
   return html`<li>
     <article class="card arriving ${colourOf(move.thing)}" data-arriving=${`${move.thing}.${move.module}`}>
-      <header><h4>${move.module}</h4></header>
+      <header><h3>${move.module}</h3></header>
       <p class="about"><span class="thing">${move.thing}</span> from ${placeName(move.from)}</p>
     </article>
   </li>`;

@@ -118,7 +118,11 @@ function empty() {
  */
 function edge(area, devices) {
   const { edge: name } = area.record;
-  return html`<section class="edge-area ${area.missing ? 'missing' : ''}" aria-label="Edge ${name}">
+  return html`<div
+    class="edge-area ${area.missing ? 'missing' : ''}"
+    role="group"
+    aria-label="Edge ${name} and its devices"
+  >
     ${place(area)}
     ${
       devices.length === 0
@@ -128,7 +132,7 @@ function edge(area, devices) {
             </div>
             ${moreButton(`devices of ${name}`, devices.length, 'device')}`
     }
-  </section>`;
+  </div>`;
 }
 
 /** @param {Area} area */
@@ -145,11 +149,11 @@ function place(area) {
   >
     <header class="place-head">
       ${kind === 'edge' ? icons.edge : icons.device}
-      <h3>
+      <h2>
         <button class="open" aria-pressed=${selected} @click=${() => select({ kind: 'place', name })}>
           <span class="sr">${kind} </span>${placeName(name)}
         </button>
-      </h3>
+      </h2>
       <span class="tags">
         ${kind === 'edge' && record.edge === state.fleet.edge ? html`<span class="tag">this edge</span>` : nothing}
         ${missing ? html`<span class="condition bad">away</span>` : nothing}

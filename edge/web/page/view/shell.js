@@ -33,12 +33,12 @@ export function shell() {
     <div class="body ${side === nothing ? '' : 'with-side'}">
       <main id="fleet" tabindex="-1">
         <h1 class="sr">Fleet</h1>
-        ${map()}
+        ${map()} ${state.menu === null ? nothing : menu(state.menu)}
         <svg id="routes" aria-hidden="true"></svg>
       </main>
       ${side}
     </div>
-    ${logs()} ${toasts()} ${state.menu === null ? nothing : menu(state.menu)} ${dialog()}`;
+    ${logs()} ${toasts()} ${dialog()}`;
 }
 
 function details() {
