@@ -111,6 +111,7 @@ export function layoutDevice(
   placeBss(placer, pick.of('bss', 'runtime'), dram);
 
   const { memories, ranges } = placeModuleRam(placer, modules, ram, stacks);
+  placer.symbols.set(LinkerSymbol.FreeRam, Math.max(0, dram.end - dram.cursor));
   placer.symbols.set(LinkerSymbol.IromVaddr, irom.base);
   placer.symbols.set(LinkerSymbol.IromPageCount, Math.ceil(irom.used / FLASH_PAGE_BYTES));
   placer.symbols.set(LinkerSymbol.DromVaddr, drom.base);

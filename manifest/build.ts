@@ -85,7 +85,7 @@ export function buildThings(
   if (exceeded !== null) findings.error('W812', '/slots', `they take more ${exceeded} than board ${board.name} has`);
   findings.raise();
   const writer = new DescriptorWriter(app.name, board);
-  writer.bootTable(described, slots, options.publicKey ?? null);
+  writer.bootTable(app, described, slots, options.publicKey ?? null);
   const strings = {
     args: app.modules.find(({ args }) => args.length > 0)?.args ?? options.strings?.args ?? [],
     env: app.modules.find(({ env }) => env.length > 0)?.env ?? options.strings?.env ?? [],

@@ -161,7 +161,12 @@ export class DescriptorWriter {
   }
 
   /** @param publicKey 32 bytes, or null */
-  bootTable(modules: readonly DescribedModule[], slots: readonly SlotPlace[], publicKey: Uint8Array | null): void {
+  bootTable(
+    app: { readonly name: string; readonly version: string },
+    modules: readonly DescribedModule[],
+    slots: readonly SlotPlace[],
+    publicKey: Uint8Array | null,
+  ): void {
     const { hot } = this;
     const infos = modules.map((module) => this.module(module));
     const table = hot.struct(TS_BOOT_TABLE, {
@@ -186,6 +191,9 @@ export class DescriptorWriter {
       journal_flash: slots.length > 0 ? journalFlash(this.board) : 0,
       sys: symbolRef(slots.length > 0 ? SYS_WITH_SLOTS_SYMBOL : SYS_SYMBOL),
       base_id: symbolRef(LinkerSymbol.BaseId),
+      name: hot.string(app.name),
+      version: hot.string(app.version),
+      free_ram: symbolRef(LinkerSymbol.FreeRam),
     });
     hot.export(BOOT_TABLE_SYMBOL, table, TS_BOOT_TABLE.size);
   }

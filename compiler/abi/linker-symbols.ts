@@ -28,6 +28,8 @@ export const LinkerSymbol = {
   DromPageCount: '__drom_page_count',
   /** Hash of the addresses that packages are linked against; only in images with slots. */
   BaseId: '__ts_base_id',
+  /** Bytes of internal RAM below the slots that nothing has been placed in; only in images of the device OS. */
+  FreeRam: '__ts_free_ram',
 } as const;
 
 /** Stack below `<mod>$stack_limit` for runtime functions written in C, in bytes. */

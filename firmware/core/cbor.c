@@ -1,6 +1,6 @@
 /* CBOR for the answers of the system module. Goes on counting where there is no more room. */
 #include "cbor.h"
-#include "kernel.h"
+#include "imc.h"
 
 static void byte(struct ts_cbor *out, uint32_t value)
 {
@@ -31,12 +31,45 @@ void ts_cbor_map(struct ts_cbor *out, uint32_t count) { head(out, 5, count); }
 
 void ts_cbor_number(struct ts_cbor *out, uint32_t value) { head(out, 0, value); }
 
+enum { FALSE = 20, NONE = 22, WORD_FOLLOWS = 26 };
+
+static void string(struct ts_cbor *out, uint32_t type, const uint8_t *bytes, uint32_t n)
+{
+    head(out, type, n);
+    while (n-- != 0) byte(out, *bytes++);
+}
+
+void ts_cbor_bytes(struct ts_cbor *out, const void *bytes, uint32_t n) { string(out, 2, bytes, n); }
+
 void ts_cbor_text(struct ts_cbor *out, const char *text)
 {
-    uint32_t n = 0;
-    while (text[n] != 0) n++;
-    head(out, 3, n);
-    for (uint32_t i = 0; i < n; i++) byte(out, (uint8_t)text[i]);
+    if (text == 0) head(out, 7, NONE);
+    else string(out, 3, (const uint8_t *)text, ts_string_bytes(text));
+}
+
+void ts_cbor_put_number(struct ts_cbor *out, const char *key, uint32_t value)
+{
+    ts_cbor_text(out, key);
+    ts_cbor_number(out, value);
+}
+
+void ts_cbor_put_counter(struct ts_cbor *out, const char *key, uint32_t value)
+{
+    ts_cbor_text(out, key);
+    byte(out, WORD_FOLLOWS);
+    for (uint32_t bits = 32; bits != 0; bits -= 8) byte(out, value >> (bits - 8));
+}
+
+void ts_cbor_put_text(struct ts_cbor *out, const char *key, const char *text)
+{
+    ts_cbor_text(out, key);
+    ts_cbor_text(out, text);
+}
+
+void ts_cbor_put_truth(struct ts_cbor *out, const char *key, int value)
+{
+    ts_cbor_text(out, key);
+    head(out, 7, FALSE + (value != 0));
 }
 
 uint32_t ts_cbor_result(const struct ts_cbor *out)

@@ -73,7 +73,7 @@ uint32_t ts_core_handler(uint32_t payload, uint32_t bytes, uint32_t response, ui
     struct ts_block *block = ts_block_of_request();
     struct output output = {(char *)response, (char *)response + capacity, 0, block == 0 ? 0 : block->offset2};
     for (uint32_t m = 0; m < TS_MAX_MODULES; m++) {
-        const struct ts_module_info *info = ts_modules[m].info;
+        const struct ts_module_info *info = ts_modules[m].state == TS_STATE_HELD ? 0 : ts_modules[m].info;
         for (uint32_t s = 0; info != 0 && s < info->service_count; s++) {
             const struct ts_service *service = &info->services[s];
             if (href_bytes >= 0 && !value_fits(service->path, ts_string_bytes(service->path), path, (uint32_t)href_bytes)) continue;

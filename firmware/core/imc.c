@@ -132,6 +132,7 @@ uint32_t ts_dispatch(uint32_t number, const struct ts_request *request)
             ts_call_grants_end(frame->grants);
             return refuse(ps, TS_SERVICE_UNAVAILABLE);
         }
+        callee->calls++;
     }
     frame->service = service;
     frame->uri = request->uri;

@@ -49,10 +49,10 @@ static uint32_t code_of(enum ts_refusal refusal)
 }
 
 /** Drops the upload and says why. */
-static uint32_t refuse(enum ts_refusal refusal)
+static uint32_t refuse(uint32_t slot, enum ts_refusal refusal)
 {
-    ts_print_refusal(upload.slot, refusal);
-    upload.total = 0;
+    ts_print_refusal(slot, refusal);
+    if (upload.slot == slot) upload.total = 0;
     return code_of(refusal);
 }
 
@@ -65,15 +65,15 @@ static uint32_t begin_upload(uint32_t payload, uint32_t bytes, uint32_t response
     const struct ts_slot_record *record = &ts_slot_records[slot];
     const struct ts_slot_state *now = &ts_slot_states[slot];
     /* One upload at a time, and none while the slot is on its way to another state: its banks are in use. */
-    if ((upload.total != 0 && upload.slot != slot) || record->state == TS_SLOT_TRIAL || record->state == TS_SLOT_TRYING ||
-        (!now->refused && now->bank != record->active))
+    int underway = !record->held && (record->state == TS_SLOT_TRIAL || record->state == TS_SLOT_TRYING);
+    if ((upload.total != 0 && upload.slot != slot) || underway || (!now->refused && now->bank != record->active))
         return TS_CONFLICT;
     uint32_t total = *(const uint32_t *)payload;
     upload.total = 0;
     upload.slot = (uint8_t)slot;
     upload.bank = record->active == TS_BANK_A ? TS_BANK_B : TS_BANK_A;
     upload.received = 0;
-    if (total < TS_ENVELOPE_HEAD + TS_SIGNATURE_BYTES) return refuse(TS_REFUSED_ENVELOPE);
+    if (total < TS_ENVELOPE_HEAD + TS_SIGNATURE_BYTES) return refuse((uint32_t)slot, TS_REFUSED_ENVELOPE);
     if (total > (ts_boot_table.slots[slot].pages << 16) + TS_ENVELOPE_HEAD + sizeof SIGNATURE_HEAD + TS_SIGNATURE_BYTES)
         return TS_REQUEST_ENTITY_TOO_LARGE;
     upload.total = total;
@@ -133,63 +133,105 @@ static uint32_t write(uint32_t payload, uint32_t bytes, uint32_t response, uint3
     uint32_t offset;
     const struct ts_block *block = ts_block_of_request();
     if (block != 0 && block->offset1 != ~0u) offset = block->offset1;
-    else if (!ts_query_number("offset", &offset)) return TS_BAD_REQUEST;
+    else if (ts_query_number("offset", &offset) != 1) return TS_BAD_REQUEST;
     if (upload.total == 0 || upload.slot != slot || offset > upload.received) return TS_CONFLICT;
-    if (bytes > upload.total - offset) return refuse(TS_REFUSED_LENGTH);
+    if (bytes > upload.total - offset) return refuse((uint32_t)slot, TS_REFUSED_LENGTH);
     /* What came before, e.g. in a request whose answer was lost, is taken as it was. */
     uint32_t at = upload.received - offset;
     while (at < bytes) {
         uint32_t taken = take((const uint8_t *)payload + at, bytes - at);
-        if (taken == 0) return refuse(TS_REFUSED_ENVELOPE);
+        if (taken == 0) return refuse((uint32_t)slot, TS_REFUSED_ENVELOPE);
         upload.received += taken;
         at += taken;
     }
     return TS_CHANGED;
 }
 
-/** Name of the module in a bank is that of a module outside of this slot. */
-static int name_taken(uint32_t slot, uint32_t bank_flash, const struct ts_module_info *info)
+/** Hash in the query: 1, 0 if there is none, negative if it is none. */
+static int hash_of_request(uint8_t hash[TS_HASH_BYTES])
 {
-    char name[32];
-    uint32_t n = 0, at = bank_flash + ((uint32_t)info->name - ts_boot_table.slots[slot].rodata_base);
-    ts_flash_read(at, name, sizeof name);
-    while (n < sizeof name && name[n] != 0) n++;
-    int32_t index = ts_module_find(name, n);
-    return n == sizeof name || n == 0 || (index >= 0 && index != (int32_t)ts_slot_states[slot].module - 1);
+    char text[2 * TS_HASH_BYTES];
+    int32_t length = ts_query_parameter("hash", 4, text, sizeof text);
+    if (length < 0) return 0;
+    if (length != (int32_t)sizeof text) return -1;
+    for (uint32_t i = 0; i < sizeof text; i++) {
+        uint32_t digit = (uint8_t)text[i] - '0', letter = ((uint8_t)text[i] | 0x20u) - 'a';
+        if (digit > 9) digit = letter > 5 ? 0xff : letter + 10;
+        if (digit == 0xff) return -1;
+        hash[i >> 1] = (uint8_t)(hash[i >> 1] << 4 | digit);
+    }
+    return 1;
 }
 
+/** Bank of the slot that holds these bytes, or TS_BANK_NONE. */
+static uint32_t bank_of_hash(uint32_t slot, const uint8_t hash[TS_HASH_BYTES])
+{
+    for (uint32_t bank = TS_BANK_A; bank <= TS_BANK_B; bank++) {
+        uint32_t i = 0;
+        while (i < TS_HASH_BYTES && ts_slot_records[slot].bank[bank - 1].hash[i] == hash[i]) i++;
+        if (i == TS_HASH_BYTES && ts_bank_intact(slot, bank)) return bank;
+    }
+    return TS_BANK_NONE;
+}
+
+/** Makes a bank the active one of its slot, if its contents may be: refusal. */
+static enum ts_refusal activate(uint32_t slot, uint32_t bank, struct ts_slot_record *record)
+{
+    const struct ts_slot *description = &ts_boot_table.slots[slot];
+    uint32_t flash = ts_bank_flash(description, bank), length = record->bank[bank - 1].length;
+    struct ts_package header;
+    struct ts_module_info info;
+    char name[TS_NAME_BYTES];
+    enum ts_refusal refusal = ts_header_check(description, flash, length, &header, &info);
+    if (refusal != TS_ACCEPTED) return refusal;
+    uint32_t n = ts_bank_name(slot, bank, &info, name);
+    if (header.version < record->floor && (record->floor_name == 0 || record->floor_name == ts_floor_name(name, n)))
+        return TS_REFUSED_VERSION;
+    int32_t other = ts_module_find(name, n);
+    if (n == 0 || n == sizeof name || (other >= 0 && other != (int32_t)ts_slot_states[slot].module - 1)) return TS_REFUSED_NAME;
+    if (record->active == bank && record->state != TS_SLOT_EMPTY) return TS_ACCEPTED;
+    /* Whoever has it held says how it goes on, also if it does not start. */
+    record->fallback = record->held || ts_slot_records[slot].held || ts_slot_states[slot].refused ? TS_BANK_NONE : record->active;
+    record->state = TS_SLOT_TRIAL;
+    record->active = (uint8_t)bank;
+    return TS_ACCEPTED;
+}
+
+/** The bytes that came, or those of a hash, or what is held there already. */
 static uint32_t commit(uint32_t payload, uint32_t bytes, uint32_t response, uint32_t capacity)
 {
     (void)payload, (void)bytes, (void)response, (void)capacity;
-    int32_t slot = slot_of_request();
-    if (slot < 0) return TS_NOT_FOUND;
-    if (upload.total == 0 || upload.slot != slot) return TS_CONFLICT;
-    if (upload.received != upload.total) return refuse(TS_REFUSED_LENGTH);
-    if (ts_slot_records[slot].active == upload.bank) {
-        /* An earlier commit got that far before its deadline came. */
-        upload.total = 0;
-        ts_sys_wake();
-        return TS_CHANGED;
-    }
-    const struct ts_slot *description = &ts_boot_table.slots[slot];
-    uint32_t flash = ts_bank_flash(description, upload.bank), length = upload.envelope.length;
-    if (!ts_signature_valid(upload.signature, ts_boot_table.public_key, flash, length))
-        return refuse(TS_REFUSED_SIGNATURE);
-    struct ts_package header;
-    struct ts_module_info info;
-    enum ts_refusal refusal = ts_header_check(description, flash, length, &header, &info);
-    if (refusal != TS_ACCEPTED) return refuse(refusal);
+    int32_t index = slot_of_request();
+    if (index < 0) return TS_NOT_FOUND;
+    uint32_t slot = (uint32_t)index;
     struct ts_slot_record record = ts_slot_records[slot];
-    if (header.version < record.floor) return refuse(TS_REFUSED_VERSION);
-    if (name_taken((uint32_t)slot, flash, &info)) return refuse(TS_REFUSED_NAME);
-    record.state = TS_SLOT_TRIAL;
-    record.fallback = ts_slot_states[slot].refused ? TS_BANK_NONE : record.active;
-    record.active = upload.bank;
-    record.bank[upload.bank - 1].length = length;
-    ts_flash_hash(flash, length, record.bank[upload.bank - 1].hash);
-    if (!ts_slot_record_change((uint32_t)slot, &record)) return refuse(TS_REFUSED_FLASH);
+    uint8_t hash[TS_HASH_BYTES];
+    int held = ts_query_number("held", &record.epoch), by_hash = hash_of_request(hash);
+    int vacant = record.state == TS_SLOT_EMPTY || record.held || ts_slot_states[slot].refused;
+    uint32_t bank = upload.bank;
+    if (held < 0 || by_hash < 0) return TS_BAD_REQUEST;
+    if (held && !vacant) return TS_CONFLICT;
+    if (by_hash) {
+        bank = bank_of_hash(slot, hash);
+        if (bank == TS_BANK_NONE) return TS_NOT_FOUND;
+        if (record.active != bank && !vacant && record.state != TS_SLOT_CONFIRMED) return TS_CONFLICT;
+    } else if (upload.total == 0 || upload.slot != slot) {
+        if (!held || !record.held) return TS_CONFLICT;
+        bank = record.active;
+    } else if (upload.received != upload.total) return refuse(slot, TS_REFUSED_LENGTH);
+    else if (record.active != bank) {
+        uint32_t flash = ts_bank_flash(&ts_boot_table.slots[slot], bank), length = upload.envelope.length;
+        if (!ts_signature_valid(upload.signature, ts_boot_table.public_key, flash, length))
+            return refuse(slot, TS_REFUSED_SIGNATURE);
+        record.bank[bank - 1].length = length;
+        ts_flash_hash(flash, length, record.bank[bank - 1].hash);
+    }
+    record.held = (uint8_t)held;
+    enum ts_refusal refusal = activate(slot, bank, &record);
+    if (refusal == TS_ACCEPTED && !ts_slot_record_change(slot, &record)) refusal = TS_REFUSED_FLASH;
+    if (refusal != TS_ACCEPTED) return refuse(slot, refusal);
     ts_slot_states[slot].refused = 0;
-    upload.total = 0;
+    if (upload.slot == slot) upload.total = 0;
     ts_sys_wake();
     return TS_CHANGED;
 }
@@ -212,34 +254,41 @@ static uint32_t remove_module(uint32_t payload, uint32_t bytes, uint32_t respons
     if (record.state == TS_SLOT_EMPTY) return TS_DELETED;
     record.state = TS_SLOT_EMPTY;
     record.active = record.fallback = TS_BANK_NONE;
+    record.held = 0;
     if (!ts_slot_record_change((uint32_t)slot, &record)) return TS_INTERNAL_SERVER_ERROR;
     ts_sys_wake();
     return TS_DELETED;
 }
 
-/** {"slot", "state", "bank", "bytes", "floor", "module", "received"} */
+static void put_hash(struct ts_cbor *out, const struct ts_slot_record *record, uint32_t bank)
+{
+    int empty = bank == TS_BANK_NONE || record->bank[bank - 1].length == 0;
+    ts_cbor_bytes(out, empty ? 0 : record->bank[bank - 1].hash, empty ? 0 : TS_HASH_BYTES);
+}
+
+/** {"slot", "state", "bank", "bytes", "capacity", "floor", "module", "received", "held", "epoch", "ram", "hash", "banks"} */
 static void describe(struct ts_cbor *out, uint32_t slot)
 {
     static const char *const STATES[] = {"empty", "trial", "trying", "confirmed"};
     const struct ts_slot_record *record = &ts_slot_records[slot];
     const struct ts_slot_state *now = &ts_slot_states[slot];
-    ts_cbor_map(out, 8);
-    ts_cbor_text(out, "slot");
-    ts_cbor_text(out, ts_boot_table.slots[slot].name);
-    ts_cbor_text(out, "state");
-    ts_cbor_text(out, now->refused ? "refused" : STATES[record->state & 3]);
-    ts_cbor_text(out, "bank");
-    ts_cbor_number(out, record->active);
-    ts_cbor_text(out, "bytes");
-    ts_cbor_number(out, record->active == TS_BANK_NONE ? 0 : record->bank[record->active - 1].length);
-    ts_cbor_text(out, "capacity");
-    ts_cbor_number(out, ts_boot_table.slots[slot].pages << 16);
-    ts_cbor_text(out, "floor");
-    ts_cbor_number(out, record->floor);
-    ts_cbor_text(out, "module");
-    ts_cbor_text(out, now->module != 0 ? ts_modules[now->module - 1].info->name : "");
-    ts_cbor_text(out, "received");
-    ts_cbor_number(out, upload.total != 0 && upload.slot == slot ? upload.received : 0);
+    ts_cbor_map(out, 13);
+    ts_cbor_put_text(out, "slot", ts_boot_table.slots[slot].name);
+    ts_cbor_put_text(out, "state", now->refused ? "refused" : STATES[record->state & 3]);
+    ts_cbor_put_number(out, "bank", record->active);
+    ts_cbor_put_number(out, "bytes", record->active == TS_BANK_NONE ? 0 : record->bank[record->active - 1].length);
+    ts_cbor_put_number(out, "capacity", ts_boot_table.slots[slot].pages << 16);
+    ts_cbor_put_number(out, "floor", record->floor);
+    ts_cbor_put_text(out, "module", now->module != 0 ? ts_modules[now->module - 1].info->name : "");
+    ts_cbor_put_number(out, "received", upload.total != 0 && upload.slot == slot ? upload.received : 0);
+    ts_cbor_put_truth(out, "held", record->held);
+    ts_cbor_put_number(out, "epoch", record->epoch);
+    ts_cbor_put_number(out, "ram", ts_boot_table.slots[slot].ram_bytes);
+    ts_cbor_text(out, "hash");
+    put_hash(out, record, record->active);
+    ts_cbor_text(out, "banks");
+    ts_cbor_array(out, 2);
+    for (uint32_t bank = TS_BANK_A; bank <= TS_BANK_B; bank++) put_hash(out, record, bank);
 }
 
 static uint32_t list(uint32_t payload, uint32_t bytes, uint32_t response, uint32_t capacity)
@@ -267,9 +316,9 @@ static uint32_t get(uint32_t payload, uint32_t bytes, uint32_t response, uint32_
 /** Start of the system module: at boot, and after it was ended by a deadline. */
 static void start(void)
 {
-    if (ts_slots_job == 0) {
+    if (ts_slots_part == 0) {
         ts_slots_start();
-        ts_slots_job = ts_slots_settle;
+        ts_slots_part = &ts_slots;
         ts_state_observer = ts_sys_wake;
     }
     /* After a fault of "sys": what was to be done may still be. */

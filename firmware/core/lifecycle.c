@@ -79,13 +79,13 @@ int32_t ts_module_find(const char *name, uint32_t bytes)
 }
 
 /** Puts a module at an index of the table. */
-static void place(uint32_t index, const struct ts_module_info *info)
+static void place(uint32_t index, const struct ts_module_info *info, uint32_t state)
 {
     struct ts_module *module = &ts_modules[index];
     uint32_t ps = ts_lock();
     memset(module, 0, sizeof *module);
     module->index = (uint8_t)index;
-    module->state = TS_STATE_STOPPED;
+    module->state = (uint8_t)state;
     module->level = (uint8_t)(info->priority + 1);
     module->ceiling = module->level;
     module->sp = info->stack_top;
@@ -95,7 +95,7 @@ static void place(uint32_t index, const struct ts_module_info *info)
     ts_unlock(ps);
 }
 
-int32_t ts_module_add(const struct ts_module_info *info)
+int32_t ts_module_add(const struct ts_module_info *info, uint32_t state)
 {
     if (info->os_abi_version != TS_OS_ABI_VERSION || info->priority > TS_MAX_PRIORITY) return -1;
     if (info->wasm != 0 && info->wasm->abi_version != WASM_ABI_VERSION) return -1;
@@ -105,7 +105,7 @@ int32_t ts_module_add(const struct ts_module_info *info)
     uint32_t index = ts_modules[TS_SYS].info == 0 ? TS_SYS : info == &ts_dev_info ? TS_DEV : TS_DEV + 1;
     while (index < TS_MAX_MODULES && ts_modules[index].info != 0) index++;
     if (index == TS_MAX_MODULES) return -1;
-    place(index, info);
+    place(index, info, state);
     ts_ceilings();
     return (int32_t)index;
 }
@@ -115,7 +115,9 @@ uint32_t ts_module_start(uint32_t index)
     if (index >= TS_MAX_MODULES || ts_modules[index].info == 0) return TS_NOT_FOUND;
     uint32_t code = 0, ps = ts_lock();
     struct ts_module *module = &ts_modules[index];
-    if (module->state == TS_STATE_STOPPED || module->state == TS_STATE_FAILED || module->state == TS_STATE_BACKING_OFF) {
+    uint32_t state = module->state;
+    if (state == TS_STATE_STOPPED || state == TS_STATE_FAILED || state == TS_STATE_BACKING_OFF || state == TS_STATE_HELD) {
+        if (state == TS_STATE_HELD) ts_routes_forget();
         module->state = TS_STATE_STARTING;
         module->backoff = 0;
         module->restarts = 0;
@@ -149,8 +151,10 @@ static uint32_t stop(uint32_t index, int restart)
     if (ts_modules[index].info->wasm == 0) return TS_FORBIDDEN;
     struct ts_module *module = &ts_modules[index];
     uint32_t ps = ts_lock();
+    if (module->state == TS_STATE_HELD) ts_routes_forget();
     module->restart_wanted = (uint8_t)restart;
     module->state = TS_STATE_STOPPING;
+    module->staged = 0;
     ts_module_silence(module);
     if (module->depth != 0) module->intact = 0;
     if (module->depth == 0) ts_stopped(module);
@@ -172,15 +176,51 @@ uint32_t ts_module_resume(uint32_t index)
 {
     if (index >= TS_MAX_MODULES || ts_modules[index].info == 0) return TS_NOT_FOUND;
     struct ts_module *module = &ts_modules[index];
+    uint32_t code = ts_module_resumable(index);
+    if (code != 0) return code;
+    /* Its events are taken up while it cannot run yet. */
+    if (module->staged) ts_events_restore(module);
     uint32_t ps = ts_lock();
-    int fine = module->state == TS_STATE_STOPPED && module->intact && module->depth == 0;
-    if (fine) {
-        module->state = TS_STATE_RUNNING;
-        ts_provider_changed(index);
-        ts_state_settled();
-    }
+    if (module->state == TS_STATE_HELD) ts_routes_forget();
+    module->staged = 0;
+    module->state = TS_STATE_RUNNING;
+    if (module->timers_due != 0) ts_post(module, TS_EVENT_TIMER);
+    ts_provider_changed(index);
+    ts_state_settled();
     ts_unlock(ps);
-    return fine ? 0 : TS_CONFLICT;
+    return 0;
+}
+
+uint32_t ts_module_resumable(uint32_t index)
+{
+    const struct ts_module *module = &ts_modules[index];
+    int at_rest = module->state == TS_STATE_STOPPED || module->state == TS_STATE_HELD;
+    if (!at_rest || !module->intact || module->depth != 0) return TS_CONFLICT;
+    return module->staged ? ts_events_check(module) : 0;
+}
+
+int ts_module_may_hold(uint32_t index)
+{
+    const struct ts_module *module = &ts_modules[index];
+    return module->depth == 0 && module->state != TS_STATE_STARTING && module->state != TS_STATE_STOPPING;
+}
+
+void ts_module_hold(uint32_t index)
+{
+    struct ts_module *module = &ts_modules[index];
+    /* Of a stopped one nothing is left, or what was written. */
+    if (module->state == TS_STATE_RUNNING) ts_events_stage(module);
+    uint32_t ps = ts_lock();
+    module->state = TS_STATE_HELD;
+    ts_module_silence(module);
+    ts_subscriptions_drop(index);
+    while (ts_grants_drop_one(index)) {
+        ts_unlock(ps);
+        ps = ts_lock();
+    }
+    ts_routes_forget();
+    ts_state_settled();
+    ts_unlock(ps);
 }
 
 uint32_t ts_module_remove(uint32_t index)
@@ -207,10 +247,8 @@ uint32_t ts_module_remove(uint32_t index)
     return 0;
 }
 
-/** Runs as an invocation of the module: its RAM as the build made it. */
-static void restore(void)
+void ts_module_restore(const struct ts_module_info *info)
 {
-    const struct ts_module_info *info = ts_modules[ts_current_module].info;
     memcpy((void *)info->data_start, (const void *)info->data_load, info->data_bytes);
     memset((void *)info->bss_start, 0, info->bss_bytes);
     for (uint32_t i = 0; i < info->wasm->memory_count; i++)
@@ -230,6 +268,7 @@ void ts_start_now(struct ts_module *module)
     uint32_t budget = info->start_deadline_cycles;
     module->state = TS_STATE_STARTING;
     module->intact = 0;
+    module->staged = 0;
     ts_module_silence(module);
     ts_subscriptions_drop(module->index);
     while (ts_grants_drop_one(module->index)) {
@@ -239,7 +278,7 @@ void ts_start_now(struct ts_module *module)
     if (module->state != TS_STATE_STARTING) return; /* stopped meanwhile */
     const struct wasm_module *wasm = info->wasm;
     if (wasm != 0) {
-        if (ts_run_event(module, (uint32_t)restore, 0, 0, restore_budget(info)) != STOP_RETURNED) return;
+        if (ts_run_event(module, (uint32_t)ts_module_restore, (uint32_t)info, 0, restore_budget(info)) != STOP_RETURNED) return;
         if (wasm->init != 0 && ts_run_event(module, wasm->init, 0, 0, budget) != STOP_RETURNED) return;
         uint32_t initialize = rt_find_export(wasm, "_initialize");
         if (initialize != 0 && ts_run_event(module, initialize, 0, 0, budget) != STOP_RETURNED) return;

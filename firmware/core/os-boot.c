@@ -9,7 +9,7 @@ __attribute__((weak)) void ts_manager_boot(void) {}
 
 static void take_in(const struct ts_module_info *info)
 {
-    if (ts_module_add(info) >= 0) return;
+    if (ts_module_add(info, TS_STATE_STOPPED) >= 0) return;
     rt_print("module refused: ");
     rt_print(info->name);
     rt_print("\n");

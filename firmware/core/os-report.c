@@ -6,17 +6,35 @@
 
 void ts_post_report(void) { ts_post(&ts_modules[TS_SYS], TS_EVENT_REPORT); }
 
-static void print_reason(const struct ts_fault *fault)
+const char *ts_fault_reason(const struct ts_fault *fault)
 {
     switch (fault->reason) {
-    case STOP_TRAPPED:
-        rt_print("trap: ");
+    case STOP_TRAPPED: return "trap";
+    case STOP_DEADLINE_EXPIRED: return "deadline expired";
+    case STOP_CONTRACT_BROKEN: return "contract broken";
+    case STOP_EXITED: return "exited";
+    default: return "killed";
+    }
+}
+
+const struct wasm_stop *ts_fault_frames(const struct ts_fault *fault)
+{
+    struct wasm_stop *stop = &rt_mailbox.stop;
+    stop->backtrace_count = 0;
+    stop->backtrace_cut = 0;
+    for (uint32_t i = 0; i < fault->count; i++) {
+        struct rt_walk walk = {.pc = fault->frames[i], .inner = i != 0};
+        if (!rt_note_frames(stop, &walk)) break;
+    }
+    return stop;
+}
+
+static void print_reason(const struct ts_fault *fault)
+{
+    rt_print(ts_fault_reason(fault));
+    if (fault->reason == STOP_TRAPPED) {
+        rt_print(": ");
         rt_print(rt_trap_message(fault->trap_code));
-        break;
-    case STOP_DEADLINE_EXPIRED: rt_print("deadline expired"); break;
-    case STOP_CONTRACT_BROKEN: rt_print("contract broken"); break;
-    case STOP_EXITED: rt_print("exited"); break;
-    default: rt_print("killed"); break;
     }
     if (fault->trap_code == TRAP_MACHINE_EXCEPTION) {
         rt_print(" ");
@@ -51,7 +69,6 @@ static void print_time(const struct ts_module *module)
 static void report(struct ts_module *module)
 {
     const struct ts_fault *fault = &module->fault;
-    struct wasm_stop *stop = &rt_mailbox.stop;
     rt_print("fault: module ");
     rt_print(module->info->name);
     rt_print(" ");
@@ -59,13 +76,7 @@ static void report(struct ts_module *module)
     rt_print(": ");
     print_reason(fault);
     print_time(module);
-    stop->backtrace_count = 0;
-    stop->backtrace_cut = 0;
-    for (uint32_t i = 0; i < fault->count; i++) {
-        struct rt_walk walk = {.pc = fault->frames[i], .inner = i != 0};
-        if (!rt_note_frames(stop, &walk)) break;
-    }
-    rt_report_frames(stop);
+    rt_report_frames(ts_fault_frames(fault));
 }
 
 void ts_report_faults(void)

@@ -133,7 +133,7 @@ static uint32_t try_service(uint32_t m, uint32_t s, uint32_t method, const char 
 {
     uint32_t route = 0, ps = ts_lock();
     const struct ts_module_info *info = ts_modules[m].info;
-    if (info != 0 && s < info->service_count && matches(info->services[s].path, path, bytes)) {
+    if (info != 0 && ts_modules[m].state != TS_STATE_HELD && s < info->service_count && matches(info->services[s].path, path, bytes)) {
         *known = 1;
         /* A list of allowed callers cannot be read then either. */
         if (info->services[s].method == method && ts_out_of_reach != 0 && info->services[s].contract->callers != 0) *known = 2;

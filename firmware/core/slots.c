@@ -1,6 +1,8 @@
 /* What runs in each slot: brings the modules to what the journal says, at boot and after every change, and goes back from
  * a new version that does not start. Knows packages and the journal; refuses to know how a package arrives. */
 #include "flash.h"
+#include "imc.h"
+#include "lifecycle.h"
 #include "slots.h"
 
 struct ts_slot_record ts_slot_records[TS_MAX_SLOTS];
@@ -109,10 +111,14 @@ static int begin(uint32_t slot, uint32_t bank)
                                               ts_slot_records[slot].bank[bank - 1].length, &header, &info);
     if (refusal == TS_ACCEPTED) {
         map(slot, bank);
-        int32_t index = ts_module_add(header.info);
+        uint32_t held = ts_slot_records[slot].held;
+        int32_t index = ts_module_add(header.info, held ? TS_STATE_HELD : TS_STATE_STOPPED);
         if (index >= 0) {
             ts_slot_states[slot].module = (uint8_t)(index + 1);
-            ts_module_start((uint32_t)index);
+            if (held) {
+                ts_module_restore(header.info);
+                ts_state_settled();
+            } else ts_module_start((uint32_t)index);
             return 1;
         }
         refusal = TS_REFUSED_NAME;
@@ -121,17 +127,42 @@ static int begin(uint32_t slot, uint32_t bank)
     return 0;
 }
 
+uint32_t ts_floor_name(const char *name, uint32_t n) { return ts_crc32(name, n) >> 16 | 1; }
+
+uint32_t ts_bank_name(uint32_t slot, uint32_t bank, const struct ts_module_info *info, char name[TS_NAME_BYTES])
+{
+    const struct ts_slot *description = &ts_boot_table.slots[slot];
+    ts_flash_read(ts_bank_flash(description, bank) + ((uint32_t)info->name - description->rodata_base), name, TS_NAME_BYTES);
+    uint32_t n = 0;
+    while (n < TS_NAME_BYTES && name[n] != 0) n++;
+    return n;
+}
+
+/** Its record when its module runs: none older comes after it. */
+static int confirm(uint32_t slot, struct ts_slot_record *record)
+{
+    struct ts_package header;
+    ts_flash_read(ts_bank_flash(&ts_boot_table.slots[slot], record->active), &header, sizeof header);
+    const char *name = header.info->name;
+    record->state = TS_SLOT_CONFIRMED;
+    record->held = 0;
+    record->floor = header.version;
+    record->floor_name = (uint16_t)ts_floor_name(name, ts_string_bytes(name));
+    return ts_slot_record_change(slot, record);
+}
+
 /** One step; true if there may be another one to do at once. Not to be ended half-way. */
 static int settle(uint32_t slot)
 {
     struct ts_slot_state *now = &ts_slot_states[slot];
     struct ts_slot_record record = ts_slot_records[slot];
     uint32_t wanted = now->refused ? TS_BANK_NONE : record.active;
-    int trial = record.state == TS_SLOT_TRIAL || record.state == TS_SLOT_TRYING;
-    if (now->bank != wanted) {
+    int trial = !record.held && (record.state == TS_SLOT_TRIAL || record.state == TS_SLOT_TRYING);
+    int held = now->module != 0 && ts_modules[now->module - 1].state == TS_STATE_HELD;
+    if (now->bank != wanted || (now->module != 0 && held != record.held)) {
         if (!clear(slot)) return 0;
         if (wanted == TS_BANK_NONE) return 0;
-        if (record.state == TS_SLOT_TRIAL) {
+        if (trial && record.state == TS_SLOT_TRIAL) {
             record.state = TS_SLOT_TRYING;
             if (!ts_slot_record_change(slot, &record)) return 0;
         }
@@ -143,14 +174,9 @@ static int settle(uint32_t slot)
     if (!trial || now->module == 0) return 0;
     uint32_t index = now->module - 1u;
     switch (ts_modules[index].state) {
-    case TS_STATE_RUNNING: {
-        struct ts_package header;
-        ts_flash_read(ts_bank_flash(&ts_boot_table.slots[slot], wanted), &header, sizeof header);
-        record.state = TS_SLOT_CONFIRMED;
-        record.floor = header.version;
-        if (ts_slot_record_change(slot, &record)) report(slot, "new version confirmed");
+    case TS_STATE_RUNNING:
+        if (confirm(slot, &record)) report(slot, "new version confirmed");
         return 0;
-    }
     case TS_STATE_BACKING_OFF:
     case TS_STATE_FAILED: roll_back(slot); return 1;
     default: return 0;
@@ -166,7 +192,7 @@ void ts_slots_settle(void)
     }
 }
 
-static int bank_intact(uint32_t slot, uint32_t bank)
+int ts_bank_intact(uint32_t slot, uint32_t bank)
 {
     const struct ts_bank_record *record = &ts_slot_records[slot].bank[bank - 1];
     const struct ts_slot *description = &ts_boot_table.slots[slot];
@@ -185,10 +211,57 @@ void ts_slots_start(void)
         const struct ts_slot_record *record = &ts_slot_records[slot];
         /* The power failed, or the device reset, while the new version was being started: it gets no second chance. */
         if (record->state == TS_SLOT_TRYING) roll_back(slot);
-        if (record->active == TS_BANK_NONE || bank_intact(slot, record->active)) continue;
+        if (record->active == TS_BANK_NONE || ts_bank_intact(slot, record->active)) continue;
         ts_print_refusal(slot, TS_REFUSED_FLASH);
-        if (record->fallback != TS_BANK_NONE && bank_intact(slot, record->fallback)) roll_back(slot);
+        if (record->fallback != TS_BANK_NONE && ts_bank_intact(slot, record->fallback)) roll_back(slot);
         else ts_slot_states[slot].refused = 1;
     }
     ts_slots_settle();
 }
+
+/** Slot of a module, or -1. */
+static int32_t slot_of(uint32_t module)
+{
+    for (uint32_t slot = 0; slot < slot_count(); slot++)
+        if (ts_slot_states[slot].module == module + 1) return (int32_t)slot;
+    return -1;
+}
+
+static const char *name(uint32_t module)
+{
+    int32_t slot = slot_of(module);
+    return slot < 0 ? 0 : ts_boot_table.slots[slot].name;
+}
+
+/** The journal says so first: whatever happens then, it does not run here by itself. */
+static uint32_t hold(uint32_t module)
+{
+    int32_t slot = slot_of(module);
+    if (slot < 0) return TS_FORBIDDEN;
+    struct ts_slot_record record = ts_slot_records[slot];
+    int given = ts_query_number("epoch", &record.epoch);
+    if (given < 0) return TS_BAD_REQUEST;
+    uint32_t code = 0, state = ts_hold();
+    int was_held = record.held;
+    if (!was_held && (record.state != TS_SLOT_CONFIRMED || !ts_module_may_hold(module))) code = TS_CONFLICT;
+    record.held = 1;
+    if (code == 0 && (given || !was_held) && !ts_slot_record_change((uint32_t)slot, &record)) code = TS_INTERNAL_SERVER_ERROR;
+    if (code == 0 && !was_held) ts_module_hold(module);
+    ts_release(state);
+    return code;
+}
+
+static uint32_t release(uint32_t module, int resume)
+{
+    int32_t slot = slot_of(module);
+    if (slot < 0) return TS_FORBIDDEN;
+    struct ts_slot_record record = ts_slot_records[slot];
+    uint32_t state = ts_hold(), code = resume ? ts_module_resumable(module) : 0;
+    if (code == 0 && !record.held) code = TS_CONFLICT;
+    if (code == 0 && !confirm((uint32_t)slot, &record)) code = TS_INTERNAL_SERVER_ERROR;
+    if (code == 0) code = resume ? ts_module_resume(module) : ts_module_start(module);
+    ts_release(state);
+    return code;
+}
+
+const struct ts_slots_part ts_slots = {.job = ts_slots_settle, .name = name, .hold = hold, .release = release};

@@ -100,7 +100,7 @@ static uint32_t transfer(const struct bus *bus, const uint8_t *out, uint32_t out
 static uint32_t read_count(uint32_t capacity)
 {
     uint32_t wanted;
-    if (!ts_query_number("read", &wanted)) wanted = capacity;
+    if (ts_query_number("read", &wanted) <= 0) wanted = capacity;
     return wanted > TS_I2C_BYTES ? TS_I2C_BYTES : wanted;
 }
 

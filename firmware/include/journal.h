@@ -29,8 +29,11 @@ struct ts_slot_record {
     uint8_t active;   /* bank; TS_BANK_NONE if empty */
     uint8_t fallback; /* bank to go back to if the trial fails, or TS_BANK_NONE */
     struct ts_bank_record bank[2];
-    uint32_t floor; /* version of the package that was confirmed last: none older is taken */
-    uint32_t reserved[2];
+    uint32_t floor; /* version of the package that was confirmed last: none older of the same name is taken */
+    uint32_t epoch; /* as whoever had the module held wants to remember it */
+    uint16_t floor_name; /* part of the CRC-32 of the name that `floor` is about; 0: any */
+    uint8_t held; /* 1: the module is there and does not run; state is TRIAL (never ran) or CONFIRMED */
+    uint8_t reserved;
     uint32_t crc; /* CRC-32 of what is before */
 };
 _Static_assert(sizeof(struct ts_slot_record) == 64, "a cell of the journal");

@@ -32,6 +32,7 @@
 #define TS_MODULE_INDEX 10
 #define TS_MODULE_CEILING 12
 #define TS_MODULE_BINDINGS 152
+#define TS_MODULE_CALLS 188
 /* Running and not called. */
 #define TS_MODULE_READY 3
 #define TS_KERNEL_FRAME 0
@@ -154,6 +155,8 @@ struct ts_module {
     struct ts_fault fault;
     uint8_t bindings[TS_MAX_REQUIREMENTS] __attribute__((aligned(4))); /* index + 1 in ts_routes of each requirement, 0: not yet bound */
     uint8_t intact; /* its RAM is a state that it can go on from */
+    uint8_t staged; /* and its timers and subscriptions lie at the bottom of its stack (snapshot.c) */
+    uint32_t calls; /* of a compiled module; events are none */
 };
 _Static_assert(sizeof(struct ts_module) <= 512, "kernel RAM of a module");
 _Static_assert(offsetof(struct ts_module, state) == TS_MODULE_STATE_AND_DEPTH, "state");
@@ -164,6 +167,7 @@ _Static_assert(offsetof(struct ts_module, depth) == TS_MODULE_DEPTH, "depth");
 _Static_assert(offsetof(struct ts_module, index) == TS_MODULE_INDEX, "index");
 _Static_assert(offsetof(struct ts_module, ceiling) == TS_MODULE_CEILING, "ceiling");
 _Static_assert(offsetof(struct ts_module, bindings) == TS_MODULE_BINDINGS, "bindings");
+_Static_assert(offsetof(struct ts_module, calls) == TS_MODULE_CALLS, "calls");
 
 /** A service that has been called. */
 struct ts_route {
@@ -327,15 +331,21 @@ _Noreturn void ts_abandon(uint32_t reason);
 
 /* Modules; unmasked unless said otherwise. Removing is for jobs of the lowest level and the base chain only: no other
  * chain may be in the middle of a look-up. All give 0 or an error code (CoAP). */
-/** Takes a module in as Stopped; its index, or -1 if its ABI is another, its name is taken or there is no room. */
-int32_t ts_module_add(const struct ts_module_info *info);
+/** Takes a module in as Stopped or Held; its index, or -1 if its ABI is another, its name is taken or there is no room. */
+int32_t ts_module_add(const struct ts_module_info *info, uint32_t state);
 /** Starts it: an event at its own level; its state says how that went. */
 uint32_t ts_module_start(uint32_t index);
 /** Ends its running invocations, drops its timers, subscriptions and grants. TS_STATE_STOPPING until control has come
  * back from its outer invocations, then TS_STATE_STOPPED. */
 uint32_t ts_module_stop(uint32_t index);
-/** Has a stopped module go on from the state that it has, without a start; TS_CONFLICT if that is none. */
+/** Can it go on from the state that it has, without a start? 0, TS_CONFLICT if that is none, or what is wrong with its events. */
+uint32_t ts_module_resumable(uint32_t index);
+/** Has a stopped or held module that is resumable do so; else the same codes. */
 uint32_t ts_module_resume(uint32_t index);
+/** Is it between invocations? */
+int ts_module_may_hold(uint32_t index);
+/** Takes it out of service as it is: no routes, no events. Within ts_hold, if it may be held. */
+void ts_module_hold(uint32_t index);
 /** Stops it, and starts it as soon as that is done. */
 uint32_t ts_module_restart(uint32_t index);
 /** Forgets a stopped module: its routes are gone for everybody. TS_CONFLICT if it is not stopped. */

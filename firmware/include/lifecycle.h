@@ -21,6 +21,8 @@ void ts_exception(struct exception_frame *frame);
 /* lifecycle.c */
 /** Restores the module's RAM and runs its start functions, each an invocation. */
 void ts_start_now(struct ts_module *module);
+/** Its RAM as the build made it. Runs as an invocation of the module, or while nobody can run it. */
+void ts_module_restore(const struct ts_module_info *info);
 /** Its events and timers are off, nothing of it starts any more. */
 void ts_module_silence(struct ts_module *module);
 /** No invocation of it is left: it is stopped, or starts again. */
@@ -29,6 +31,12 @@ void ts_stopped(struct ts_module *module);
 void ts_state_settled(void);
 /** Ceilings of all modules, after one has come or gone. */
 void ts_ceilings(void);
+
+/* snapshot.c: timers and subscriptions of a module that nobody runs, as bytes at the bottom of its stack. Unmasked. */
+void ts_events_stage(struct ts_module *module);
+/** 0, or why they cannot be restored: TS_BAD_REQUEST, TS_SERVICE_UNAVAILABLE. */
+uint32_t ts_events_check(const struct ts_module *module);
+void ts_events_restore(struct ts_module *module);
 
 /* observe.c */
 /** Index + 1 of a subscription of this module that has something to say, now taken; 0: none. */
@@ -39,5 +47,9 @@ uint32_t ts_next_notification(struct ts_module *module);
 void ts_post_report(void);
 /** Prints them; runs as an invocation of "sys". */
 void ts_report_faults(void);
+/** In words. */
+const char *ts_fault_reason(const struct ts_fault *fault);
+/** Its functions, until the next call; for "sys". */
+const struct wasm_stop *ts_fault_frames(const struct ts_fault *fault);
 
 #endif

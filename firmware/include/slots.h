@@ -3,6 +3,7 @@
 #define SLOTS_H
 
 #include "journal.h"
+#include "sys.h"
 
 /* Why a package is refused: printed as `slot NAME: refused: DNNN ...`, documented in docs/system-services.md. */
 enum ts_refusal {
@@ -57,6 +58,15 @@ void ts_slots_start(void);
 int ts_slot_record_change(uint32_t slot, const struct ts_slot_record *record);
 /** Brings every slot a step nearer to what its record says; runs as a job of the system module. */
 void ts_slots_settle(void);
+/** Part of the CRC-32 of a name, for ts_slot_record.floor_name. */
+uint32_t ts_floor_name(const char *name, uint32_t n);
+enum { TS_NAME_BYTES = 32 };
+/** Name of the module that the contents of a bank describe; its length, TS_NAME_BYTES if it is longer. */
+uint32_t ts_bank_name(uint32_t slot, uint32_t bank, const struct ts_module_info *info, char name[TS_NAME_BYTES]);
+/** Does the flash hold what the record of the bank says? */
+int ts_bank_intact(uint32_t slot, uint32_t bank);
+/** For the services of modules. */
+extern const struct ts_slots_part ts_slots;
 /** Flash offset of a bank. */
 uint32_t ts_bank_flash(const struct ts_slot *slot, uint32_t bank);
 /** `slot NAME: refused: DNN reason` on the console. */

@@ -4,14 +4,23 @@
 
 #include "kernel.h"
 
-/** Number in the query of the request being handled: true if it is there and is one. */
+/** Number in the query of the request being handled: 1; 0 if it is not there, negative if it is none. */
 int ts_query_number(const char *key, uint32_t *value);
 /** Module that the path of the request names, or -1. */
 int32_t ts_module_of_request(void);
-uint32_t ts_crc32(const void *data, uint32_t n);
+/** CRC-32 of more bytes after those whose CRC-32 is `crc`; 0 for the first. */
+uint32_t ts_crc32_more(uint32_t crc, const void *data, uint32_t n);
+static inline uint32_t ts_crc32(const void *data, uint32_t n) { return ts_crc32_more(0, data, n); }
 
-/** Runs in the job of the system module after module states changed; set where there are slots. */
-extern void (*ts_slots_job)(void);
+/** What the slots do for the services of modules. */
+struct ts_slots_part {
+    void (*job)(void); /* of the system module, after module states changed */
+    const char *(*name)(uint32_t module); /* of its slot; null: it is in none */
+    uint32_t (*hold)(uint32_t module);
+    uint32_t (*release)(uint32_t module, int resume); /* the opposite: from its state, or from the beginning */
+};
+/** Set where there are slots. */
+extern const struct ts_slots_part *ts_slots_part;
 /** Has the job run. */
 void ts_sys_wake(void);
 
@@ -22,6 +31,8 @@ uint32_t ts_state_write(uint32_t payload, uint32_t bytes, uint32_t response, uin
 uint32_t ts_modules_list(uint32_t payload, uint32_t bytes, uint32_t response, uint32_t capacity);
 uint32_t ts_module_get(uint32_t payload, uint32_t bytes, uint32_t response, uint32_t capacity);
 uint32_t ts_module_control(uint32_t payload, uint32_t bytes, uint32_t response, uint32_t capacity);
+uint32_t ts_module_fault(uint32_t payload, uint32_t bytes, uint32_t response, uint32_t capacity);
+uint32_t ts_image(uint32_t payload, uint32_t bytes, uint32_t response, uint32_t capacity);
 /** In remote/worker.c: an edge says that it has come, by bytes that are its own this time. */
 uint32_t ts_edge_hello(uint32_t payload, uint32_t bytes, uint32_t response, uint32_t capacity);
 extern const struct ts_contract ts_core_contract, ts_contract_cbor, ts_contract_control, ts_contract_state_read,
@@ -46,6 +57,8 @@ extern const struct ts_contract ts_core_contract, ts_contract_cbor, ts_contract_
     TS_BLOCKWISE_SERVICE(".well-known/core", TS_GET, ts_core_handler, ts_core_contract, ";ct=40", 0),                              \
         TS_BLOCKWISE_SERVICE("sys/modules", TS_GET, ts_modules_list, ts_contract_cbor, ";ct=60;obs", 1),                                \
         TS_BLOCKWISE_SERVICE("sys/modules/{name}", TS_GET, ts_module_get, ts_contract_cbor, ";ct=60", 0),                           \
+        TS_BLOCKWISE_SERVICE("sys/modules/{name}/fault", TS_GET, ts_module_fault, ts_contract_cbor, ";ct=60", 0),                     \
+        TS_BLOCKWISE_SERVICE("sys/image", TS_GET, ts_image, ts_contract_cbor, ";ct=60", 0),                                          \
         TS_SERVICE("sys/modules/{name}", TS_PUT, ts_module_control, ts_contract_control, "", 0),                          \
         TS_BLOCKWISE_SERVICE("sys/modules/{name}/state", TS_GET, ts_state_read, ts_contract_state_read, "", 0),                     \
         TS_BLOCKWISE_SERVICE("sys/modules/{name}/state", TS_PUT, ts_state_write, ts_contract_state_write, "", 0),                   \

@@ -9,8 +9,17 @@ void *memmove(void *to, const void *from, size_t n);
 void *memset(void *to, int value, size_t n);
 
 struct ts_grant ts_grants[TS_MAX_GRANTS];
+/* Side by side, so that call.S reaches both from one address. */
+#ifdef __XTENSA__
+__asm__(".section .bss.ts_current, \"aw\", @nobits\n\t.balign 4\n"
+        ".global ts_current_module, ts_current_frame\n.type ts_current_module, @object\n.type ts_current_frame, @object\n"
+        "ts_current_module: .space 4\n.size ts_current_module, 4\n"
+        "ts_current_frame: .space 4\n.size ts_current_frame, 4\n\t.previous");
+extern uint32_t ts_current_module, ts_current_frame;
+#else
 uint32_t ts_current_module;
 uint32_t ts_current_frame;
+#endif
 
 void *rt_window_translate(u32 address, u32 length, u32 rights)
 {

@@ -50,6 +50,7 @@ function useManifest({ app }: LoadedManifest): void {
   const writer = new DescriptorWriter(app.name, ESP32);
   const facts = { exports: new Set<string>(), hasMemory: true };
   writer.bootTable(
+    app,
     app.modules.map((model) => ({ model, facts })),
     planSlots(ESP32, app.slots),
     null,

@@ -190,7 +190,7 @@ describe('modules', () => {
     device.machine.writeMemory(memory.address + 100, Buffer.from('before'));
     const taken = device.request('GET', 'sys/modules/steady/state', undefined, 4000);
     expect(taken.code).toBe(2.05);
-    expect(taken.payload.subarray(0, 4).toString()).toBe('TSS1');
+    expect(taken.payload.subarray(0, 4).toString()).toBe('TSS2');
     device.machine.writeMemory(memory.address + 100, Buffer.from('after!'));
     expect(device.request('PUT', 'sys/modules/steady/state', taken.payload).code).toBe(2.04);
     expect(Buffer.from(device.machine.readMemory(memory.address + 100, 6)).toString()).toBe('before');
@@ -200,7 +200,7 @@ describe('modules', () => {
     const foreign = Buffer.from(taken.payload);
     foreign[5]! ^= 1;
     expect(device.request('PUT', 'sys/modules/steady/state', foreign).code).toBe(4.12);
-    expect(device.request('PUT', 'sys/modules/steady/state', taken.payload.subarray(0, -1)).code).toBe(4);
-    expect(device.request('PUT', 'sys/modules/steady/state', Buffer.from('TSS0....................')).code).toBe(4);
+    expect(device.request('PUT', 'sys/modules/steady/state', taken.payload.subarray(0, -1)).code).toBe(4.09);
+    expect(device.request('PUT', 'sys/modules/steady/state', Buffer.from('TSS1....................')).code).toBe(4);
   });
 });

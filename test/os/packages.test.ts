@@ -3,14 +3,11 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { buildRuntime } from '../../firmware/build.js';
 import type { BaseImage } from '../../manifest/base.js';
-import { linkDescription, readLinkDescription } from '../../manifest/base.js';
 import type { ModuleEntry } from '../../manifest/file.js';
-import { loadManifest } from '../../manifest/load.js';
-import { buildPackage } from '../../manifest/package.js';
-import { wat } from '../support/wat.js';
+import { baseOf, compilePackage } from './compiled-package.js';
 import { violations } from './preempt/invariants.js';
 import { handler, IMPORTS, word, type ModuleText } from './os-device.js';
-import { buildSlots, SIGNER, SlotsDevice, type BuiltSlots } from './slots-device.js';
+import { buildSlots, SlotsDevice, type BuiltSlots } from './slots-device.js';
 
 const bytes = (max: number): { type: 'bytes'; max: number } => ({ type: 'bytes', max });
 
@@ -90,18 +87,11 @@ let base: BaseImage;
 beforeAll(async () => {
   if (process.env['TEST_RUNTIME'] === undefined) await buildRuntime();
   built = await buildSlots([ticker('motor', 3), caller]);
-  base = readLinkDescription(Buffer.from(JSON.stringify(linkDescription(built.linked, built.slots))), 'app.slots.json');
+  base = baseOf(built);
 }, 120_000);
 
-async function pack(text: string, entry: Partial<ModuleEntry> & { name: string }, slot = 'main'): Promise<Uint8Array> {
-  const module = { version: '1.0.0', wasm: 'm.wasm', stack: 2048, memory: { max: 1024 }, ...entry };
-  const loaded = loadManifest(
-    Buffer.from(JSON.stringify({ name: 'p', version: '1.0.0', modules: [module] })),
-    'things.json',
-  );
-  const input = { bytes: await wat(`(module ${text})`, { names: true }), file: 'm.wasm' };
-  return buildPackage(loaded, entry.name, input, base, slot, SIGNER, { compile: {} }).bytes;
-}
+const pack = (text: string, entry: Partial<ModuleEntry> & { name: string }, slot = 'main'): Promise<Uint8Array> =>
+  compilePackage(base, text, entry, slot);
 const greet = (version: string, greeting: string): Promise<Uint8Array> =>
   pack(greeter(greeting), {
     name: 'greeter',
@@ -252,7 +242,7 @@ describe('time while the flash is busy', () => {
   it('what looks at all modules does without those in flash: requests, traps', async () => {
     const other = await buildSlots([nosy]);
     const before = base;
-    base = readLinkDescription(Buffer.from(JSON.stringify(linkDescription(other.linked, other.slots))), 'a.slots.json');
+    base = baseOf(other);
     const [first, second] = [await greet('1.0.0', 'hello'), await greet('1.1.0', 'again')];
     base = before;
     const device = new SlotsDevice(other).calm();

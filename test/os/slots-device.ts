@@ -74,6 +74,11 @@ export interface SlotView {
   readonly floor: number;
   readonly module: string;
   readonly received: number;
+  readonly held: boolean;
+  readonly epoch: number;
+  readonly ram: number;
+  readonly hash: Uint8Array;
+  readonly banks: readonly Uint8Array[];
 }
 
 export class SlotsDevice extends OsDevice {

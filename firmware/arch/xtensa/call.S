@@ -209,7 +209,6 @@
     s32i.n a15, a5, TS_FRAME_MODULE
     s32i.n a12, a5, TS_FRAME_SERVICE
     s32i.n a9, a5, TS_FRAME_GRANTS
-    l32i.n a12, a12, TS_SERVICE_HANDLER
     s8i a3, a5, TS_FRAME_DEPTH
     s8i a2, a5, TS_FRAME_CALLER_INDEX
     movi.n a3, 0
@@ -226,11 +225,13 @@
     addi.n a0, a0, 1
     s32i.n a0, a8, TS_KERNEL_SERIAL
     s32i.n a0, a5, TS_FRAME_SERIAL
-    movi a7, ts_current_frame
-    s32i.n a0, a7, 0
+    movi a7, ts_current_module /* and ts_current_frame */
+    s32i.n a0, a7, 4
     l8ui a0, a15, TS_MODULE_INDEX
-    movi a7, ts_current_module
     s32i.n a0, a7, 0
+    l32i a0, a15, TS_MODULE_CALLS
+    addi.n a0, a0, 1
+    s32i a0, a15, TS_MODULE_CALLS
     s32i.n a15, a8, TS_KERNEL_MODULE
     s32i.n a5, a8, TS_KERNEL_FRAME
     movi.n a0, 1
@@ -256,7 +257,7 @@
     s32i.n a15, a1, CALLEE
     s32i.n a1, a5, TS_FRAME_SAVED_SP
     mov.n a15, a5
-    mov.n a7, a12
+    l32i.n a7, a12, TS_SERVICE_HANDLER
     mov.n a12, a8
     mov.n a1, a15
     mov.n a2, a11
@@ -274,12 +275,11 @@
     s8i a4, a12, TS_KERNEL_CEILING
     s32i.n a3, a12, TS_KERNEL_FRAME
     l32i.n a5, a3, TS_FRAME_SERIAL
-    movi a6, ts_current_frame
-    s32i.n a5, a6, 0
+    movi a6, ts_current_module
+    s32i.n a5, a6, 4
     l32i.n a5, a3, TS_FRAME_MODULE
     s32i.n a5, a12, TS_KERNEL_MODULE
     l8ui a5, a5, TS_MODULE_INDEX
-    movi a6, ts_current_module
     s32i.n a5, a6, 0
     l32i.n a5, a1, CALLEE
     movi.n a6, 0
