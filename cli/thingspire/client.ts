@@ -185,6 +185,7 @@ export function answerError(answer: EdgeAnswer): DiagnosticError {
   if (first !== undefined) return others.length === 0 ? first : new DiagnosticErrors([first, ...others]);
   if (answer.status === 401)
     return new DiagnosticError('W911', `${errorText(answer)}: set THINGSPIRE_TOKEN or --token`);
+  if (answer.status === 403) return new DiagnosticError('W911', errorText(answer));
   return new DiagnosticError('W902', errorText(answer));
 }
 

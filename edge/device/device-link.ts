@@ -197,6 +197,10 @@ export class DeviceLink implements PlaceLink {
       return { code: ResponseCode.NotImplemented, payload: new Uint8Array(0) };
     const caller = callerFromDevice(said, this.thing);
     if (caller === null) return { code: ResponseCode.Forbidden, payload: new Uint8Array(0) };
-    return this.events.request(host, { method: code, uri, payload, caller, capacity: MAX_ANSWER_BYTES });
+    const request = { method: code, uri, payload, caller, capacity: MAX_ANSWER_BYTES };
+    const answer = await this.events.request(host, request);
+    // Not every place keeps to the capacity; a message that is too long could not be written.
+    if (answer.payload.length <= MAX_ANSWER_BYTES) return answer;
+    return { code: ResponseCode.RequestEntityTooLarge, payload: new Uint8Array(0) };
   }
 }
