@@ -113,7 +113,7 @@ export class Dispatcher {
     if (contract.response !== null && capacity < payloadBounds(contract.response).min)
       return bare(ResponseCode.RequestEntityTooLarge);
     if (!callersAllow(contract.callers, caller)) return bare(ResponseCode.Forbidden);
-    if (!module.available) return bare(ResponseCode.ServiceUnavailable);
+    if (!module.available && !(origin === null && module.arriving)) return bare(ResponseCode.ServiceUnavailable);
     const depth = origin === null ? 0 : origin.depth + 1;
     if (depth >= CALL_DEPTH) return bare(ResponseCode.ServiceUnavailable);
     // The caller has used up some of its time already: one that may take as long is one too long.

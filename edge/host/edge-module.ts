@@ -63,6 +63,10 @@ export class EdgeModule implements Holder {
   private running = 0;
   private runningChain: number | null = null;
   private paused = false;
+  /** It has not been up here yet. */
+  private fresh = true;
+  /** It comes with a state from elsewhere. */
+  private moving = false;
   private idleWaiters: (() => void)[] = [];
   private nextInvocation = 1;
   private calls = 0;
@@ -100,7 +104,12 @@ export class EdgeModule implements Holder {
 
   /** Can it take requests, now or (paused for a move) later? */
   get available(): boolean {
-    return this.runState === 'running' || this.paused;
+    return this.runState === 'running' || this.paused || (this.moving && this.arriving);
+  }
+
+  /** It starts here for the first time: requests of its callers elsewhere have come before it and wait. */
+  get arriving(): boolean {
+    return this.fresh && this.runState === 'starting';
   }
 
   /** Can it be given windows? */
@@ -110,6 +119,7 @@ export class EdgeModule implements Holder {
 
   /** Starts it, from a state if one is given. False if that failed; then its policy has decided what comes next. */
   async start(state?: ScalarSnapshot): Promise<boolean> {
+    this.moving = state !== undefined;
     this.enter('starting');
     const thread = this.thread ?? this.spawn();
     await thread.ready;
@@ -142,6 +152,7 @@ export class EdgeModule implements Holder {
       }
     }
     if (this.thread !== thread) return false;
+    this.fresh = false;
     this.enter('running');
     this.next();
     return true;
@@ -149,7 +160,8 @@ export class EdgeModule implements Holder {
 
   /** Runs a job when nothing else runs; at once if its chain is the one that runs here already (a call back). */
   run(job: Job): Promise<JobResult> {
-    if (!this.available || this.queue.length >= MAX_WAITING) return Promise.resolve({ type: 'unavailable' });
+    if (!(this.available || this.arriving) || this.queue.length >= MAX_WAITING)
+      return Promise.resolve({ type: 'unavailable' });
     const { chain, deadlineUs } = job;
     return this.options.chains.within(
       chain,
@@ -316,6 +328,7 @@ export class EdgeModule implements Holder {
   }
 
   private retire(state: RunState): void {
+    this.fresh = false;
     this.paused = false;
     this.enter(state);
     this.events.ended();
