@@ -129,6 +129,7 @@ const REPEATABLE: ReadonlySet<string> = new Set([
   'wasm',
   'device',
   'only',
+  'firmware',
 ]);
 
 function settle(args: object): object {

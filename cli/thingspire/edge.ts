@@ -58,7 +58,7 @@ export const edgeCommand: Command<EdgeCommandArgs> = {
         default: [],
       })
       .option('firmware', {
-        describe: '.elf of the image that devices run, so that modules can move to them (repeatable)',
+        describe: '[DEVICE=]FILE: .elf of the image that it runs, so that modules can move to it (repeatable)',
         type: 'string',
         array: true,
         nargs: 1,

@@ -1,15 +1,17 @@
 // Runs an edge in the foreground until it is told to end. Takes what the command line said; prints what happens.
-import { createConnection } from 'node:net';
-import type { Duplex } from 'node:stream';
 import { DiagnosticError } from '../../compiler/diagnostics.js';
+import { parseDeviceSpec } from '../../edge/device/streams.js';
+import type { AttachedDevice } from '../../edge/server/devices.js';
 import { CachedPackages, packageHash } from '../../edge/fleet/packages.js';
 import { EdgeServer } from '../../edge/server/edge-server.js';
 import { filePackages, localFleet, type Fleet } from '../../edge/server/fleet.js';
 import { Security } from '../../edge/security/security.js';
 import type { TlsFiles } from '../../edge/security/tls.js';
+import { readFirmware, type FirmwareDescription } from '../../manifest/firmware.js';
+import { readPrivateKey } from '../../manifest/keys.js';
 import { embedManifest } from '../../manifest/section.js';
 import { ExitCode } from '../exit-codes.js';
-import { note, noteDiagnostic, print, printJson } from '../io.js';
+import { displayName, note, noteDiagnostic, print, printJson, readInput } from '../io.js';
 import { readThings, type Application } from '../things.js';
 import type { EdgeCommandArgs } from './edge.js';
 import { eventLine } from './event-line.js';
@@ -18,7 +20,7 @@ export async function runEdge(args: EdgeCommandArgs): Promise<number> {
   const { name, json, data = null, listen: address, coapListen: coapAddress } = args;
   if (!/^[a-z][a-z0-9-]{0,30}$/.test(name))
     throw new DiagnosticError('W605', '--name: lower-case letters, digits and hyphens');
-  const devices = args.device.map(parseDevice);
+  const devices = devicesOf(args);
   const application = args.things === undefined ? null : readThings(args.things);
   application?.loaded.findings.warnings.forEach((warning) => noteDiagnostic(warning, 'warning'));
   const security = await Security.open({
@@ -56,7 +58,7 @@ export async function runEdge(args: EdgeCommandArgs): Promise<number> {
   try {
     await starting(server.start());
     if (application !== null) await deployNew(server, application);
-    for (const device of devices) await server.attach(device.name, device.open());
+    for (const device of devices) server.attach(device);
     if (server.url !== null) note(`${server.url}\n`);
     if (security.tls !== null) note(`certificate SHA-256 ${security.tls.fingerprint}\n`);
     if (coapPort !== null) note(`coap://${coapAddress}:${coapPort}/.well-known/core\n`);
@@ -119,9 +121,22 @@ function portOf(text: string, option: string): number | null {
   return value;
 }
 
-function parseDevice(text: string): { readonly name: string; readonly open: () => Duplex } {
-  const [, name, host, number] = /^([a-z][a-z0-9-]{0,30})=tcp:(.+):(\d{1,5})$/.exec(text) ?? [];
-  if (host === undefined) throw new DiagnosticError('W605', `--device: "${text}" is not NAME=tcp:HOST:PORT`);
-  const at = { host, port: portOf(number!, 'device')! };
-  return { name: name!, open: () => createConnection(at) };
+/** `[DEVICE=]FILE` of each firmware; without a device it is that of all others. */
+function devicesOf({ device, firmware, key }: EdgeCommandArgs): AttachedDevice[] {
+  const images = new Map<string, FirmwareDescription>();
+  for (const text of firmware) {
+    const [, name = '', file] = /^(?:([a-z][a-z0-9-]*)=)?(.+)$/.exec(text) ?? [];
+    if (file === undefined) throw new DiagnosticError('W605', `--firmware: "${text}" is not [DEVICE=]FILE`);
+    images.set(name, readFirmware(readInput(file), displayName(file)));
+  }
+  const privateKey = key === undefined ? null : readPrivateKey(readInput(key), displayName(key));
+  const specs = device.map(parseDeviceSpec);
+  for (const name of images.keys())
+    if (name !== '' && !specs.some((spec) => spec.name === name))
+      throw new DiagnosticError('W605', `--firmware ${name}=: there is no --device of that name`);
+  return specs.map((spec) => ({
+    ...spec,
+    firmware: images.get(spec.name) ?? images.get('') ?? null,
+    key: privateKey,
+  }));
 }

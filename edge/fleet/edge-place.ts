@@ -7,6 +7,7 @@ import { joinSections } from '../../manifest/load.js';
 import type { ModuleModel } from '../../manifest/model.js';
 import { readManifestSection } from '../../manifest/section.js';
 import { EdgeHost } from '../host/edge-host.js';
+import { planModule } from '../host/plan.js';
 import type { HostEvent, ModuleState, ModuleStatus, RunState, ServiceRequest } from '../host/types.js';
 import type { Answer } from '../worker/protocol.js';
 import { RecentAnswers } from './recent-answers.js';
@@ -25,6 +26,8 @@ export interface EdgePlaceOptions {
   readonly name: string;
   /** Requests of modules here for what is not here. */
   readonly elsewhere: (thing: string, request: ServiceRequest) => Promise<Answer | null>;
+  /** Changes of what modules here observe and is not here; null: there is no such service. */
+  readonly observeElsewhere?: (thing: string, uri: string, changed: () => void) => (() => void) | null;
   readonly onEvent?: (thing: string, event: HostEvent) => void;
   readonly slackMs?: number;
 }
@@ -97,6 +100,7 @@ export class EdgePlace implements PlaceLink, ModulePlace {
   async prepare(input: ModulePackage, epoch: number): Promise<void> {
     const { thing, wasm } = input;
     const model = modelOfPackage(input);
+    planModule(model, wasm);
     this.prepared.set(keyOf(thing, model.name), { thing, model, wasm, epoch, since: performance.now() });
   }
 
@@ -202,10 +206,14 @@ export class EdgePlace implements PlaceLink, ModulePlace {
   private hostOf(thing: string): EdgeHost {
     let host = this.hosts.get(thing);
     if (host === undefined) {
-      const { name, elsewhere, onEvent, slackMs } = this.options;
+      const { name, elsewhere, observeElsewhere, onEvent, slackMs } = this.options;
       host = new EdgeHost({
         name,
+        thing,
         elsewhere: (request) => elsewhere(thing, request),
+        ...(observeElsewhere === undefined
+          ? {}
+          : { observeElsewhere: (uri: string, changed: () => void) => observeElsewhere(thing, uri, changed) }),
         ...(onEvent === undefined ? {} : { onEvent: (event: HostEvent) => onEvent(thing, event) }),
         ...(slackMs === undefined ? {} : { slackMs }),
       });

@@ -1,22 +1,19 @@
 // Holds a package to everything that can be known of it before it runs anywhere. Takes bytes; gives the manifest entry, or
 // all faults at once.
-import { frontend } from '../../compiler/driver.js';
 import { DiagnosticError } from '../../compiler/diagnostics.js';
-import { checkModule } from '../../manifest/check-modules.js';
 import { joinSections, loadManifest } from '../../manifest/load.js';
 import type { ModuleModel } from '../../manifest/model.js';
 import { embedManifest, readManifestSection } from '../../manifest/section.js';
 import type { ModulePackage } from '../fleet/types.js';
+import { planModule } from '../host/plan.js';
 
 /** @throws DiagnosticErrors of the module (W1xx, W2xx) and of its manifest (W8xx) */
 export function checkPackage({ thing, wasm }: ModulePackage): ModuleModel {
   const file = `module of ${thing}`;
   const section = readManifestSection(wasm, file);
   if (section === null) throw new DiagnosticError('W814', 'the module carries no manifest', { file });
-  const { app, findings } = joinSections([{ file, section }]);
-  const [model] = app.modules;
-  checkModule(model!, frontend(wasm, { file }), findings);
-  findings.raise();
+  const [model] = joinSections([{ file, section }]).app.modules;
+  planModule(model!, wasm);
   return model!;
 }
 

@@ -1,78 +1,154 @@
-// The devices of an edge in the registry: announced when they come, their services routed, withdrawn when they go. Takes
-// streams; knows no line and no message.
+// The devices of an edge in the fleet: announced while they answer, their modules registered, what a move has left behind
+// settled. Takes devices as the command line names them; knows no line and no message.
+import type { KeyObject } from 'node:crypto';
 import type { Duplex } from 'node:stream';
-import { Method } from '../../compiler/abi/os-layout.js';
-import { DeviceLink } from '../device/device-link.js';
+import { Device, DEVICE_MODULE, type Registration } from '../device/device.js';
+import type { SlotCompiler } from '../device/slot-compiler.js';
+import type { FirmwareDescription } from '../../manifest/firmware.js';
 import type { FleetEvents } from '../fleet/events.js';
-import type { PlaceLink, Registry, ServiceEntry } from '../fleet/types.js';
-import { parseLinks } from '../imc/link-format.js';
+import { recover } from '../fleet/migrate.js';
+import type { PackageStore } from '../fleet/packages.js';
+import type { PlaceLink, Placement, Registry } from '../fleet/types.js';
+import type { PlaceDirectory } from '../router/places.js';
 import type { Router } from '../router/router.js';
-import { LineSplitter } from './line-splitter.js';
+import { DeviceTelemetry } from './device-telemetry.js';
+import type { FaultExplainer } from './faults.js';
+import type { Models } from './models.js';
+
+export interface AttachedDevice {
+  readonly name: string;
+  /** Whose modules it runs. */
+  readonly thing: string;
+  /** How it is reached, for people. */
+  readonly address: string;
+  readonly open: () => Promise<Duplex>;
+  /** Null: modules cannot move to it. */
+  readonly firmware: FirmwareDescription | null;
+  /** Private key of who may sign packages for it. */
+  readonly key: KeyObject | null;
+}
 
 export interface DevicesOptions {
   /** Name of the edge. */
   readonly edge: string;
   readonly registry: Registry;
   readonly router: Router;
+  readonly places: PlaceDirectory;
+  readonly packages: PackageStore;
+  readonly models: Models;
   readonly events: FleetEvents;
+  readonly faults: FaultExplainer;
+  readonly compiler: SlotCompiler;
 }
 
-/** Pseudo-module that stands for all services of a device. */
-const DEVICE_MODULE = 'device';
-const WELL_KNOWN = '/.well-known/core';
+interface Attached {
+  readonly spec: AttachedDevice;
+  readonly device: Device;
+  readonly telemetry: DeviceTelemetry;
+  /** What is done for it goes one after the other. */
+  work: Promise<void>;
+}
 
 export class Devices {
-  private readonly links = new Map<string, DeviceLink>();
-  private readonly lines: LineSplitter;
+  private readonly attached = new Map<string, Attached>();
 
-  constructor(private readonly options: DevicesOptions) {
-    this.lines = new LineSplitter((device, text) => {
-      const place = `device:${device}`;
-      options.events.publish({ type: 'log', time: Date.now(), place, thing: null, module: null, text });
-    });
-  }
+  constructor(private readonly options: DevicesOptions) {}
 
-  /** Attaches a device that speaks CoAP in slipmux frames; its services are those of the thing of its name. */
-  async attach(name: string, stream: Duplex): Promise<void> {
-    const { router, registry, edge } = this.options;
-    const link = new DeviceLink(`device:${name}`, stream, {
-      console: (text) => this.lines.push(name, text),
-      closed: () => void this.detach(name, link),
-      request: (thing, request) => router.request(thing ?? name, request),
+  /** Opens the line and keeps it; does not wait for the device. */
+  attach(spec: AttachedDevice): void {
+    const { router, places, registry, packages, events, faults, compiler } = this.options;
+    const place = `device:${spec.name}`;
+    const device = new Device({
+      ...spec,
+      compiler,
+      packageOf: async (thing, module) => packages.get(registry.placement(thing, module)?.value.hash ?? ''),
+      events: {
+        connected: () => this.then(place, (attached) => this.connected(attached)),
+        lost: (reason) => this.then(place, () => this.lost(place, reason)),
+        console: (bytes) => this.attached.get(place)?.telemetry.console(bytes),
+        request: (thing, request) => router.request(thing ?? spec.thing, request),
+        observe: (thing, uri, changed) => router.observe(thing ?? spec.thing, uri, changed),
+      },
     });
-    this.links.set(name, link);
-    const answer = await link.send({ method: Method.Get, uri: WELL_KNOWN, payload: new Uint8Array(0) });
-    const services = parseLinks(Buffer.from(answer.payload).toString()).flatMap(
-      ({ path, attributes }): ServiceEntry[] =>
-        Object.values(Method).map((method) => {
-          const observable = method === Method.Get && /;obs(?:;|$)/.test(attributes);
-          return { method, path, attributes: method === Method.Get ? attributes : '', observable };
-        }),
-    );
-    const stored = registry.placement(name, DEVICE_MODULE);
-    const epoch = (stored?.value.epoch ?? 0) + 1;
-    const place = link.name;
-    await registry.put(
-      { thing: name, module: DEVICE_MODULE, version: '', hash: '', place, epoch, services },
-      stored?.revision ?? 0,
-    );
-    await registry.announce({ name: place, kind: 'device', edge, details: {} });
-    router.connect(link);
+    const telemetry = new DeviceTelemetry({ place, thing: spec.thing, device, registry, events, faults });
+    this.attached.set(place, { spec, device, telemetry, work: Promise.resolve() });
+    router.connect(device.place);
+    places.add(device.place);
+    device.start();
   }
 
   /** The way to a device of this edge, by the name of its place. */
   link(place: string): PlaceLink | null {
-    return [...this.links.values()].find(({ name }) => name === place) ?? null;
+    return this.attached.get(place)?.device.place ?? null;
   }
 
-  close(): void {
-    for (const link of this.links.values()) link.close();
+  async close(): Promise<void> {
+    await Promise.all(
+      [...this.attached.values()].map(async (entry) => {
+        entry.telemetry.stop();
+        await entry.device.close();
+        await entry.work;
+        await this.options.registry.withdraw(`device:${entry.spec.name}`).catch(() => undefined);
+      }),
+    );
   }
 
-  private async detach(name: string, link: DeviceLink): Promise<void> {
-    const { router, registry } = this.options;
-    router.disconnect(link);
-    if (this.links.get(name) === link) this.links.delete(name);
-    await registry.withdraw(link.name);
+  private then(place: string, run: (attached: Attached) => Promise<void>): void {
+    const attached = this.attached.get(place)!;
+    attached.work = attached.work
+      .then(() => run(attached))
+      .catch((error: unknown) => this.tell(place, error instanceof Error ? error.message : String(error)));
+  }
+
+  private async connected({ spec, device, telemetry }: Attached): Promise<void> {
+    const { registry, edge } = this.options;
+    const { name: place } = device.place;
+    for (const registration of await device.registrations()) await this.register(place, registration);
+    const image = await device.place.api.image();
+    const { thing, address } = spec;
+    const details = { thing, address, image: `${image.name} ${image.version}`.trim(), freeRam: image.freeRam };
+    await registry.announce({ name: place, kind: 'device', edge, details });
+    for (const text of await recover(device.place, registry)) this.tell(place, text);
+    telemetry.start();
+  }
+
+  private async lost(place: string, reason: string): Promise<void> {
+    this.attached.get(place)?.telemetry.stop();
+    await this.options.registry.withdraw(place);
+    this.tell(place, `is away: ${reason}`);
+  }
+
+  /** What is built in is where it is; what can move is where the registry says, if it says anything. */
+  private async register(
+    place: string,
+    { thing, module, version, services, model, epoch }: Registration,
+  ): Promise<void> {
+    const { registry, models } = this.options;
+    const stored = registry.placement(thing, module);
+    if (stored !== null && epoch !== null) return;
+    if (model !== null && epoch === null) models.addBuiltIn(thing, model);
+    const { value } = stored ?? {};
+    if (value !== undefined && value.place !== place && module !== DEVICE_MODULE) {
+      const other = value.hash === '' ? 'is also built into the image of' : 'is built in here, and also runs at';
+      this.tell(place, `${module} of ${thing} ${other} ${value.place}`);
+      // What somebody has put somewhere counts more than what an image brings along.
+      if (value.hash !== '') return;
+    }
+    const placement: Placement = {
+      thing,
+      module,
+      version,
+      hash: '',
+      place,
+      epoch: epoch ?? (value?.epoch ?? 0) + 1,
+      services,
+    };
+    const same = value?.place === place && value.version === version;
+    if (same && JSON.stringify(value.services) === JSON.stringify(services)) return;
+    await registry.put(placement, stored?.revision ?? 0);
+  }
+
+  private tell(place: string, text: string): void {
+    this.options.events.publish({ type: 'log', time: Date.now(), place, thing: null, module: null, text });
   }
 }

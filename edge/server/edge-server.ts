@@ -1,7 +1,8 @@
 // One edge, complete: the place that runs modules, what it shares with others, router, devices, and the gateways in front.
 // Takes options; gives an object that the command line and tests drive. Puts parts together; knows no terminal.
-import type { Duplex } from 'node:stream';
+import { join } from 'node:path';
 import fastify, { type FastifyInstance } from 'fastify';
+import { SlotCompiler } from '../device/slot-compiler.js';
 import { EdgePlace } from '../fleet/edge-place.js';
 import type { FleetEvents } from '../fleet/events.js';
 import { recover } from '../fleet/migrate.js';
@@ -13,7 +14,7 @@ import { Router } from '../router/router.js';
 import { Security } from '../security/security.js';
 import { addPage } from '../web/serve.js';
 import { addApi } from './api.js';
-import { Devices } from './devices.js';
+import { Devices, type AttachedDevice } from './devices.js';
 import { EventLog } from './event-log.js';
 import { FaultExplainer } from './faults.js';
 import { localFleet, type Fleet } from './fleet.js';
@@ -87,13 +88,17 @@ export class EdgeServer {
     this.place = new EdgePlace({
       name: home,
       elsewhere: (thing, request) => this.router.request(thing, request),
+      observeElsewhere: (thing, uri, changed) => this.router.observe(thing, uri, changed),
       onEvent: (thing, event) => telemetry.hostEvent(thing, event),
     });
     this.router.connect(this.place);
     this.places.add(this.place);
     this.modules = new Modules({ registry, packages, places: this.places, home });
     this.moves = new Moves({ registry, packages, events, modules: this.modules });
-    this.devices = new Devices({ edge: name, registry, router: this.router, events });
+    const { router, places, models } = this;
+    const compiled = options.dataDirectory === null ? null : join(options.dataDirectory, 'compiled');
+    const compiler = new SlotCompiler(compiled);
+    this.devices = new Devices({ edge: name, registry, router, places, packages, models, events, faults, compiler });
     fleet.serve({
       link: (place) => (place === home ? this.place : this.devices.link(place)),
       place: (place) => this.places.findHere(place),
@@ -131,9 +136,9 @@ export class EdgeServer {
     return this.modules.deploy({ ...input, place: null });
   }
 
-  /** Attaches a device that speaks CoAP in slipmux frames. */
-  attach(name: string, stream: Duplex): Promise<void> {
-    return this.devices.attach(name, stream);
+  /** Opens the line to a device and keeps it; does not wait for the device. */
+  attach(device: AttachedDevice): void {
+    this.devices.attach(device);
   }
 
   /** Ends what is under way, then the ports, then the modules. What ran here runs again at the next start. */
@@ -143,7 +148,7 @@ export class EdgeServer {
     this.telemetry.stop();
     await this.http?.close();
     this.coap?.close();
-    this.devices.close();
+    await this.devices.close();
     await this.registry.withdraw(this.place.name).catch(() => undefined);
     await this.place.close();
     this.models.close();

@@ -4,7 +4,6 @@ import type { FleetEvents, ModuleStats } from '../fleet/events.js';
 import type { Registry } from '../fleet/types.js';
 import type { FaultReport, HostEvent, ModuleStatus } from '../host/types.js';
 import type { FaultExplainer } from './faults.js';
-import { Latencies } from './latencies.js';
 import { LineSplitter } from './line-splitter.js';
 
 export interface TelemetryOptions {
@@ -20,7 +19,6 @@ export interface TelemetryOptions {
 export const STATS_PERIOD_MS = 1_000;
 
 export class Telemetry {
-  private readonly latencies = new Latencies();
   private readonly lines: LineSplitter;
   private timer: NodeJS.Timeout | null = null;
 
@@ -50,7 +48,6 @@ export class Telemetry {
       case 'fault':
         return void this.fault(thing, event.fault);
       case 'call':
-        return this.latencies.add(`${thing}/${event.to}`, event.milliseconds * 1000);
       case 'state':
         return undefined;
     }
@@ -71,10 +68,9 @@ export class Telemetry {
 
   private publishStats(): void {
     const { events, place, status } = this.options;
-    const latencyOf = this.latencies.take();
     const modules = [...status()].flatMap(([thing, list]) =>
       list.map((entry): ModuleStats => {
-        const { name: module, state, calls, faults, restarts } = entry;
+        const { name: module, state, calls, faults, restarts, latency, memoryBytes, memoryMaxBytes } = entry;
         return {
           thing,
           module,
@@ -82,9 +78,9 @@ export class Telemetry {
           calls,
           faults,
           restarts,
-          latency: latencyOf(`${thing}/${module}`),
-          memoryBytes: 0,
-          memoryMaxBytes: null,
+          latency,
+          memoryBytes,
+          memoryMaxBytes,
           stackBytes: null,
           stackMaxBytes: null,
         };

@@ -41,6 +41,7 @@ const APPS = {
   'weather-station/alarm': ['weather-station/alarm.c', compileC],
   'weather-station/store': ['weather-station/store.rs', rustModule],
   'weather-station/console': ['weather-station/console.c', compileC],
+  'fleet/filter': ['fleet/filter.ts', compileAssemblyScriptModule],
   'motor-control/drive': ['motor-control/drive.c', compileC],
   'motor-control/control': ['motor-control/control.c', compileC],
   'motor-control/rogue': ['motor-control/rogue.c', compileC],
