@@ -78,7 +78,7 @@ export class HttpSecurity {
       if (wanted === null) return;
       if (identity === null) {
         const wrong = request.headers.authorization !== undefined;
-        const limit = wrong ? await failures(request) : null;
+        const limit = wrong && !hasLeft(request) ? await failures(request) : null;
         if (limit?.isAllowed === false && limit.isExceeded) return tooMany(reply, limit.ttlInSeconds);
         void reply.header('www-authenticate', 'Bearer realm="thingspire"');
         return refuse(reply, 401, wrong ? 'this token does not count (any more)' : 'a token is needed');
@@ -140,6 +140,7 @@ export class HttpSecurity {
     const cookie = { path: '/', httpOnly: true, sameSite: 'strict', secure: this.options.tls } as const;
     server.post('/api/session', { bodyLimit: 1024 }, async (request, reply) => {
       const token = jsonBody(request)['token'];
+      if (hasLeft(request)) return refuse(reply, 401, 'gone');
       const before = await failures(request, { increment: false });
       if (!before.isAllowed && before.isExceeded) return tooMany(reply, before.ttlInSeconds);
       const record = typeof token === 'string' ? this.options.tokens.find(token) : null;
@@ -188,6 +189,9 @@ export class HttpSecurity {
     });
   }
 }
+
+/** The client has closed the connection: it has no address any more to count by, and hears no answer. */
+const hasLeft = ({ socket }: FastifyRequest): boolean => socket.remoteAddress === undefined;
 
 function refuse(reply: FastifyReply, status: number, message: string): FastifyReply {
   return reply.status(status).send({ status, message });
