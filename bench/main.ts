@@ -6,6 +6,8 @@ import type { CompileOptions } from '../backend-xtensa/compile-module.js';
 import { buildRuntime } from '../firmware/build.js';
 import { OPTION_VARIANTS, compareVariants, formatVariants, optimisations, passVariants } from './ablation.js';
 import { runImc } from './imc.js';
+import { FULL, runFleet } from './fleet.js';
+import type { FleetSizes } from './fleet/scenario.js';
 import { runRemote } from './remote.js';
 import type { BenchResult } from './measure-all.js';
 import { measureAll } from './measure-all.js';
@@ -34,6 +36,8 @@ const USAGE = `npm run bench -- [options]
   --imc                 the device OS instead: calls, grants, preemption, footprint; with --json, --check, --update
                         (bench/imc-baseline.json) or --document (docs/os.md)
   --remote              requests over the serial line: instructions of the device, bytes on the wire; with --json
+  --fleet               10,000 simulated devices on 20 edges over NATS (needs nats-server); with --json, or smaller with
+                        --devices N, --edges N, --seconds N
   --document            run all of that and write the tables of docs/performance.md and the chart
   --json                all measurements as JSON
   --chart               also write docs/benchmark.svg
@@ -52,6 +56,8 @@ interface Arguments {
   readonly scale: boolean;
   readonly imc: boolean;
   readonly remote: boolean;
+  /** Null: not wanted. */
+  readonly fleet: FleetSizes | null;
   /** Modules for `scale`. */
   readonly files: readonly string[];
   readonly document: boolean;
@@ -77,6 +83,10 @@ function parse(argv: readonly string[]): Arguments | undefined {
       scale: { type: 'boolean', default: false },
       imc: { type: 'boolean', default: false },
       remote: { type: 'boolean', default: false },
+      fleet: { type: 'boolean', default: false },
+      devices: { type: 'string', default: String(FULL.devices) },
+      edges: { type: 'string', default: String(FULL.edges) },
+      seconds: { type: 'string', default: String(FULL.seconds) },
       document: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
       chart: { type: 'boolean', default: false },
@@ -93,6 +103,14 @@ function parse(argv: readonly string[]): Arguments | undefined {
   for (const name of values.without?.split(',') ?? []) {
     if (!passes.has(name)) throw new UsageError(`no optimisation ${name}; there are ${[...passes].join(', ')}`);
   }
+  const [devices, edges, seconds] = [values.devices, values.edges, values.seconds].map(Number) as [
+    number,
+    number,
+    number,
+  ];
+  const sensible =
+    Number.isInteger(devices) && Number.isInteger(edges) && edges >= 3 && devices >= edges && seconds > 0;
+  if (values.fleet && !sensible) throw new UsageError('a fleet has 3 edges or more, and a device for each');
   const compile = { level: values.level, cfi: values.cfi } as CompileOptions;
   const all = columnsFor(compile, values.without?.split(','));
   const verdictOnly = (values.check || values.update) && !values.document && !values.chart;
@@ -104,6 +122,7 @@ function parse(argv: readonly string[]): Arguments | undefined {
     scale: values.scale,
     imc: values.imc,
     remote: values.remote,
+    fleet: values.fleet ? { ...FULL, devices, edges, seconds, processes: Math.min(FULL.processes, edges - 1) } : null,
     files: positionals,
     document: values.document,
     json: values.json,
@@ -164,6 +183,7 @@ async function main(): Promise<number> {
     process.stdout.write(USAGE);
     return 0;
   }
+  if (wanted.fleet !== null) return runFleet(wanted, wanted.fleet, progress);
   await buildRuntime();
   if (wanted.imc) return runImc(wanted);
   if (wanted.remote) return runRemote(wanted);

@@ -157,6 +157,7 @@ export class Router {
   /** A place has come or gone. */
   private reachable(place: string, now: boolean): void {
     if (now) this.absent.delete(place);
+    else if (!this.absent.has(place)) this.absent.set(place, performance.now());
     this.wakeups.wake(ofPlace(place));
     for (const observation of this.observations) if (observation.place === place) observation.check();
   }
