@@ -98,21 +98,24 @@ export class DeviceTelemetry {
     const { device, registry, thing, events, faults, place } = this.options;
     const { payload, code } = await device.place.api.get(`/sys/modules/${module}/fault`);
     if (code >> 5 !== 2) return;
-    const { reason, backtrace } = readFault(decode(payload));
+    const { reason, message, backtrace } = readFault(decode(payload));
     const hash = registry.placement(thing, module)?.value.hash ?? '';
     const frames = await faults.frames(hash, backtrace);
     const time = Date.now();
-    events.publish({ type: 'fault', time, place, thing, module, reason, message: reason, backtrace: frames });
+    events.publish({ type: 'fault', time, place, thing, module, reason, message, backtrace: frames });
   }
 }
 
-/** `{reason, func, offset, backtrace: [[func, offset]...]}`, innermost first. */
-function readFault(value: unknown): { reason: string; backtrace: BareFrame[] } {
-  const fault = value as { reason?: unknown; backtrace?: unknown };
-  const list = Array.isArray(fault.backtrace) ? (fault.backtrace as unknown[]) : [];
-  const backtrace = list.flatMap((frame): BareFrame[] => {
+/** `{reason, trap, backtrace: [[func, offset]...]}`, innermost first. */
+function readFault(value: unknown): { reason: string; message: string; backtrace: BareFrame[] } {
+  const { reason, trap, backtrace } = value as { reason?: unknown; trap?: unknown; backtrace?: unknown };
+  const list = Array.isArray(backtrace) ? (backtrace as unknown[]) : [];
+  const frames = list.flatMap((frame): BareFrame[] => {
     const [func, offset] = Array.isArray(frame) ? (frame as unknown[]) : [];
     return typeof func === 'number' && typeof offset === 'number' ? [{ func, offset }] : [];
   });
-  return { reason: typeof fault.reason === 'string' ? fault.reason : 'fault', backtrace };
+  const what = typeof reason === 'string' ? reason : 'fault';
+  // The same words as on an edge.
+  if (what === 'trap') return { reason: 'trapped', message: typeof trap === 'string' ? trap : what, backtrace: frames };
+  return { reason: what, message: what, backtrace: frames };
 }

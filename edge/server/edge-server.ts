@@ -44,7 +44,7 @@ export interface EdgeServerOptions {
 
 const LOOPBACK = '127.0.0.1';
 /** How often what dead movers have left is looked for. */
-const RECOVER_PERIOD_MS = 30_000;
+const RECOVER_PERIOD_MS = 10_000;
 
 export class EdgeServer {
   readonly registry: Registry;

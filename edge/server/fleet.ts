@@ -15,7 +15,7 @@ export interface Fleet {
   linkTo(place: string): PlaceLink | null;
   placeOf(name: string): ModulePlace | null;
   /** Lets other edges reach the places of this one. */
-  serve(here: { link(place: string): PlaceLink | null; place(name: string): ModulePlace | null }): void;
+  serve(here: { link(place: string): PlaceLink | null; place(name: string): ModulePlace | null }): unknown;
   close(): Promise<void>;
 }
 

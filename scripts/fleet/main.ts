@@ -1,0 +1,147 @@
+// `npm run fleet`: the weather station across two simulated devices and two edges; its filter moves from place to place
+// while it is being called. `--check`: one fixed tour, with proof that nothing was lost; `--short`: a smaller one.
+import { spawnSync } from 'node:child_process';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { MoveEvent } from '../../edge/fleet/events.js';
+import { EdgeClient } from '../../cli/thingspire/client.js';
+import { readFleet } from '../../cli/thingspire/fleet-view.js';
+import { Load } from './load.js';
+import { EDGES, freePort, openStage, THING, type Stage } from './stage.js';
+
+const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+const argv = process.argv.slice(2);
+const check = argv.includes('--check');
+const short = argv.includes('--short');
+const unknown = argv.find((arg) => arg !== '--check' && arg !== '--short');
+if (unknown !== undefined) {
+  process.stderr.write(`usage: npm run fleet [-- --check [--short]], not ${unknown}\n`);
+  process.exit(2);
+}
+
+/** The filter starts at the first place; back home is part of it. */
+const TOUR = short
+  ? ['device:porch', 'edge:house', 'device:attic', 'device:porch']
+  : ['device:porch', 'edge:house', 'device:attic', 'edge:office', 'edge:house', 'device:attic', 'device:porch'];
+const CALLERS = 4;
+/** What a loaded machine may take for anything but a call. */
+const PATIENCE_MS = 120_000;
+/** Calls between two moves: the module is at work at every stop. */
+const CALLS_AT_STOP = short ? 20 : 60;
+const DEMO_STOP_MS = 8_000;
+
+const say = (text: string): void => void process.stdout.write(`${text}\n`);
+let interrupted = false;
+const interruption = new Promise<void>((resolve) => {
+  const stop = (): void => {
+    interrupted = true;
+    resolve();
+  };
+  process.once('SIGINT', stop);
+  process.once('SIGTERM', stop);
+});
+const sleep = (ms: number): Promise<void> =>
+  Promise.race([new Promise<void>((resolve) => setTimeout(resolve, ms)), interruption]);
+
+async function until(what: string, condition: () => Promise<boolean>): Promise<void> {
+  const end = performance.now() + PATIENCE_MS;
+  while (!(await condition())) {
+    if (interrupted) throw new Error('interrupted');
+    if (performance.now() > end) throw new Error(`${what}: not in ${PATIENCE_MS / 1000} s`);
+    await sleep(100);
+  }
+}
+
+const clientOf = (url: string): EdgeClient =>
+  new EdgeClient({ url, token: undefined, ca: undefined, fingerprint: undefined });
+
+function deploy(url: string, place: string, ...modules: string[]): void {
+  const only = modules.flatMap((name) => ['--only', name]);
+  const args = ['deploy', 'examples/fleet/station.json', ...only, '--to', place, '--url', url];
+  say(`$ npx thingspire ${args.join(' ')}`);
+  const { status } = spawnSync(process.execPath, [join(root, 'bin/thingspire.js'), ...args], {
+    cwd: root,
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
+  if (status !== 0) throw new Error(`deploying to ${place} failed`);
+}
+
+interface Weather {
+  readonly time: number;
+}
+
+/** Time of the last sample that the filter has taken; null: none yet. */
+async function lastSample(client: EdgeClient): Promise<number | null> {
+  const { status, body } = await client.ask(`/things/${THING}/weather`);
+  return status === 200 ? (JSON.parse(body.toString()) as Weather).time : null;
+}
+
+async function move(client: EdgeClient, to: string): Promise<MoveEvent> {
+  let last: MoveEvent | null = null;
+  for await (const line of client.lines(`/api/things/${THING}/modules/filter/move`, { to })) last = line as MoveEvent;
+  if (last?.step !== 'done') throw new Error(`filter to ${to}: ${last?.reason ?? 'no end'}`);
+  return last;
+}
+
+/** It is at work there: answers calls, and new samples of the sensor reach it. */
+async function atWork(client: EdgeClient, load: Load): Promise<void> {
+  const calls = load.calls;
+  const sample = (await lastSample(client)) ?? 0;
+  await until('calls', async () => load.calls >= calls + CALLS_AT_STOP);
+  await until('samples', async () => ((await lastSample(client)) ?? 0) > sample);
+}
+
+async function tour({ urls }: Stage): Promise<boolean> {
+  const client = clientOf(urls.house);
+  const load = new Load(
+    Array.from({ length: CALLERS }, (_, i) => `${urls[EDGES[i % EDGES.length]!]}/things/${THING}/weather/reading`),
+    check ? 10 : 40,
+  );
+  await atWork(client, load);
+  for (let stop = 1; check ? stop < TOUR.length : !interrupted; stop++) {
+    const to = TOUR[stop % TOUR.length]!;
+    if (!check) await sleep(DEMO_STOP_MS);
+    if (interrupted) break;
+    if (to === TOUR[(stop - 1) % TOUR.length]) continue;
+    const { from, pauseMs = 0, stateBytes = 0 } = await move(client, to);
+    say(`filter: ${from} -> ${to}: paused ${pauseMs.toFixed(0)} ms, ${stateBytes} bytes of memory`);
+    await atWork(client, load);
+  }
+  const { calls, failures, lost, doubled, longestMs } = await load.stop();
+  say(`${calls} calls: ${lost} lost, ${doubled} run twice; the longest took ${longestMs.toFixed(0)} ms`);
+  for (const [what, count] of failures) say(`  ${count} x ${what}`);
+  return lost === 0 && doubled === 0 && failures.size === 0;
+}
+
+async function main(): Promise<boolean> {
+  const [house, office] = check ? [0, 0] : [await freePort(8080), await freePort(8081)];
+  const quiet = /^(nats-server|porch|attic)$/;
+  const onLine = (name: string, line: string): void => {
+    if (!check && !quiet.test(name) && /\b(fault|failed|warning)\b/.test(line)) say(`${name}: ${line}`);
+  };
+  say('starting two boards and two edges');
+  const stage = await openStage({ ports: { house, office }, say, onLine });
+  try {
+    say(`${stage.between}\n`);
+    const client = clientOf(stage.urls.house);
+    await until('the devices', async () => {
+      const { places } = await readFleet(client);
+      return ['device:porch', 'device:attic'].every((name) => places.some((place) => place.name === name));
+    });
+    deploy(stage.urls.house, TOUR[0]!, 'filter');
+    deploy(stage.urls.house, 'edge:office', 'store', 'console');
+    await until('the first weather', async () => (await lastSample(client)) !== null);
+    if (!check) say(`\nThe page: ${stage.urls.house}   (Ctrl-C ends)\n`);
+    return await tour(stage);
+  } finally {
+    await stage.end();
+  }
+}
+
+let fine = false;
+try {
+  fine = await main();
+} catch (error) {
+  if (!interrupted) process.stderr.write(`${(error as Error).message}\n`);
+}
+process.exitCode = fine || interrupted ? 0 : 1;
