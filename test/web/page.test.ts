@@ -52,7 +52,9 @@ async function findings(): Promise<string[]> {
   });
 }
 const closeNotices = (): Promise<void> =>
-  page.$$eval('.toast [aria-label="Dismiss notice"]', (buttons) => buttons.forEach((button) => button.click()));
+  page.$$eval('.toast [aria-label="Dismiss notice"]', (buttons) =>
+    buttons.forEach((button) => (button as HTMLElement).click()),
+  );
 
 describe.skipIf(chromium === null)('The page over two edges', { timeout: 120_000 }, () => {
   beforeAll(async () => {
@@ -108,7 +110,8 @@ describe.skipIf(chromium === null)('The page over two edges', { timeout: 120_000
     expect(await text('#status')).toContain('counter moved from hub to cloud');
     expect(await count()).toBe(before + 1);
     await page.locator('.toast ::-p-text(Move back)').click();
-    await page.waitForSelector(at('hub', 'counter'));
+    await shows('.toast', 'counter moved from cloud to hub');
+    expect(await page.$(at('hub', 'counter'))).not.toBeNull();
     expect(await count()).toBe(before + 2);
     // A drag that ends nowhere, or with Escape, moves nothing; neither opens the details.
     await page.mouse.move(from.x, from.y);
@@ -134,7 +137,8 @@ describe.skipIf(chromium === null)('The page over two edges', { timeout: 120_000
     for (let i = 0; i < 10 && !(await text('[role=menuitem]:focus')).includes('cloud'); i++)
       await page.keyboard.press('ArrowDown');
     await page.keyboard.press('Enter');
-    await page.waitForSelector(at('cloud', 'counter'));
+    await shows('.toast', 'counter moved from hub to cloud');
+    expect(await page.$(at('cloud', 'counter'))).not.toBeNull();
     expect(await count()).toBe(before + 1);
     await fleet.hub.moves.start('home', 'counter', 'edge:hub', () => undefined);
     await page.waitForSelector(at('hub', 'counter'));

@@ -15,6 +15,7 @@ export const isFixed = (module) => module.hash === '';
 /** @type {Record<string, string>} */
 const STEPS = {
   prepare: 'preparing the place',
+  precopy: 'copying its state ahead',
   freeze: 'stopped between calls',
   commit: 'changing the route',
   activate: 'starting there',
@@ -143,7 +144,7 @@ export function bills({ stats }) {
   const { memoryBytes, memoryMaxBytes, stackBytes, stackMaxBytes } = stats;
   const memory = memoryMaxBytes === null ? bytes(memoryBytes) : bytesOf(memoryBytes, memoryMaxBytes);
   return html`<div class="bills">
-    ${bar('memory', memory, memoryMaxBytes === null ? null : memoryBytes / Math.max(1, memoryMaxBytes))}
+    ${bar('memory', memory, memoryMaxBytes === null ? null : memoryBytes / Math.max(1, memoryMaxBytes), false)}
     ${
       stackBytes === null
         ? nothing

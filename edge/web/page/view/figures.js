@@ -39,10 +39,11 @@ export function curve(values, { width = 120, height = 28 } = {}) {
  * @param {string} name
  * @param {string} text what the bar says, in numbers
  * @param {number | null} share of the whole, 0 to 1; null: not known
+ * @param {boolean} [alarming] whether it is bad to be full: a stack, not a linear memory, which is given whole
  */
-export function bar(name, text, share) {
+export function bar(name, text, share, alarming = true) {
   const width = share === null ? 0 : Math.max(0.015, Math.min(1, share)) * 100;
-  const tone = share !== null && share > 0.9 ? 'full' : share !== null && share > 0.75 ? 'high' : '';
+  const tone = !alarming || share === null ? '' : share > 0.9 ? 'full' : share > 0.75 ? 'high' : '';
   return html`<div class="bar ${tone}">
     <span class="bar-name">${name}</span>
     <span class="bar-text">${text}</span>

@@ -37,7 +37,7 @@ export function placeDetails(name) {
       most > 0
         ? html`<section>
             <h3>Memory of ${count(modules.length, 'module')}</h3>
-            ${bar('now of at most', bytesOf(memory, most), memory / most)}
+            ${bar('now of at most', bytesOf(memory, most), memory / most, false)}
           </section>`
         : nothing
     }

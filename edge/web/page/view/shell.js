@@ -36,9 +36,9 @@ export function shell() {
         ${map()} ${state.menu === null ? nothing : menu(state.menu)}
         <svg id="routes" aria-hidden="true"></svg>
       </main>
-      ${side}
+      ${side} ${toasts()}
     </div>
-    ${logs()} ${toasts()} ${dialog()}`;
+    ${logs()} ${dialog()}`;
 }
 
 function details() {
