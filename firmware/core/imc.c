@@ -3,6 +3,7 @@
  *
  * Contents are checked unmasked, in the invocation of the side that sent them; what the masked part in the middle relies
  * on is looked at again there, since the caller may have been preempted. */
+#pragma GCC optimize("O2")
 #include "chain.h"
 #include "contract.h"
 #include "imc.h"
@@ -77,6 +78,19 @@ void ts_back_to(struct ts_frame *caller)
     ts_let_preempt();
 }
 
+static inline void back_to(struct ts_frame *caller)
+{
+    if ((caller != 0 && caller->doomed) || ts_kernel.ready > ts_kernel.ceiling) ts_back_to(caller);
+}
+
+/** Bytes, the most frequent payload, are not worth a call. */
+static inline uint32_t check_payload(const struct ts_type *type, uint32_t payload, uint32_t bytes)
+{
+    if (type == 0 || type->kind != TS_PAYLOAD_BYTES) return ts_check_payload(type, (const uint8_t *)payload, bytes);
+    if (bytes > type->max_bytes) return TS_REQUEST_ENTITY_TOO_LARGE;
+    return bytes < type->min_bytes ? TS_BAD_REQUEST : 0;
+}
+
 static inline uint32_t refuse(uint32_t ps, uint32_t code)
 {
     ts_unlock(ps);
@@ -91,7 +105,7 @@ uint32_t ts_dispatch(uint32_t number, const struct ts_request *request)
     const struct ts_contract *contract = service->contract;
     uint32_t bytes = request->bytes;
     if (bytes != 0 || contract->request != 0) {
-        uint32_t code = ts_check_payload(contract->request, (const uint8_t *)request->payload, bytes);
+        uint32_t code = check_payload(contract->request, request->payload, bytes);
         if (code != 0) return ts_result(code, 0);
     }
     if (request->capacity < ts_least_capacity(contract)) return ts_result(TS_REQUEST_ENTITY_TOO_LARGE, 0);
@@ -153,7 +167,7 @@ uint32_t ts_dispatch(uint32_t number, const struct ts_request *request)
         ts_fault(callee, reason);
         result = ts_result(reason == STOP_DEADLINE_EXPIRED ? TS_GATEWAY_TIMEOUT : TS_INTERNAL_SERVER_ERROR, 0);
     }
-    ts_back_to(caller);
+    back_to(caller);
     ts_unlock(ps);
     if (reason != STOP_RETURNED) ts_note_frames(callee);
     return result;

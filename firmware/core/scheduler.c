@@ -42,7 +42,9 @@ static struct ts_module *take_ready(void)
     uint32_t index = 31 - clz32(after & -after);
     ts_kernel.last[level] = (uint8_t)index;
     ts_kernel.pending[level] &= (uint16_t)~(1u << index);
-    ts_find_ready();
+    uint32_t next = level;
+    while (next != 0 && pending_at(next) == 0) next--;
+    ts_kernel.ready = (uint8_t)next;
     ts_kernel.level = (uint8_t)level;
     ts_kernel.ceiling = (uint8_t)level;
     ts_no_frame();

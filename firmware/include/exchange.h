@@ -25,7 +25,7 @@ struct ts_exchange {
     uint8_t retries;
     uint8_t observer; /* whose notification it is */
     uint8_t seen;     /* running: the tick has seen it before */
-    uint8_t worker;   /* running: where */
+    uint8_t worker;   /* running: module that does it */
     uint8_t reserved[3];
     uint8_t head[TS_HEAD_BYTES] __attribute__((aligned(4)));
     uint8_t small[TS_SMALL_BYTES] __attribute__((aligned(4)));
@@ -55,8 +55,8 @@ uint8_t *ts_exchange_large(struct ts_exchange *exchange);
 void ts_exchange_acknowledged(uint32_t mid, int reset);
 /** Sends again what is due; when the next such thing is. Masked. */
 uint64_t ts_exchange_tick(uint64_t now);
-/** Forgets what a worker was doing. Masked. */
-void ts_exchange_abandon(uint32_t worker);
+/** Forgets what a worker, a module, was doing. Masked. */
+void ts_exchange_abandon(uint32_t module);
 
 /* server.c */
 /** Reads a request behind what ts_message_begin has read. False: it could not be answered. */

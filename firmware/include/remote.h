@@ -67,8 +67,8 @@ extern uint8_t ts_rx_ring[];
 /* receive.c. Masked unless said otherwise. */
 /** The oldest message that nobody has taken yet, for the running invocation; null if there is none. */
 struct ts_rx *ts_rx_take(void);
-/** Is there one? */
-int ts_rx_waiting(void);
+/** How many there are. */
+extern uint8_t ts_rx_queued;
 /** Takes all bytes that have come. */
 void ts_rx_drain(void);
 /** Is the invocation still there that has taken a frame? If not, it ended in the middle of its work. */
@@ -78,8 +78,16 @@ uint32_t ts_rx_text(void);
 uint32_t ts_rx_text_take(void);
 
 /* transmit.c. Masked unless said otherwise. */
-/** Computes the check sequence. Unmasked. */
-void ts_tx_prepare(struct ts_tx *tx);
+/** Computes the check sequence. Any masking. */
+void ts_tx_check(struct ts_tx *tx);
+/** Longest message that is checked on its way out: with all bytes escaped and the frame around it, what the FIFO takes. */
+#define TS_TX_SHORT 56
+/** Has the check sequence computed, or have it computed. Unmasked. */
+static inline void ts_tx_prepare(struct ts_tx *tx)
+{
+    tx->checked = 0;
+    if (tx->bytes[0] + tx->bytes[1] > TS_TX_SHORT) ts_tx_check(tx);
+}
 /** False if the queue is full. Nothing if it is queued already. */
 int ts_tx_send(struct ts_tx *tx);
 /** What it points to goes away: it is not sent, or what has begun of it is cut. */
@@ -113,8 +121,26 @@ struct ts_message {
     uint16_t raw_bytes;
     const struct known *known; /* server.c: what its options mean; null: they have been read */
 };
-/** Reads the first twelve bytes; false: no message. */
-int ts_message_begin(struct ts_message *message, const uint8_t *bytes, uint32_t n);
+/** Reads header and token of a word-aligned message; false: it is none. */
+static inline int ts_message_begin(struct ts_message *message, const uint8_t *bytes, uint32_t n)
+{
+    typedef uint32_t __attribute__((may_alias)) word;
+    const word *words = (const word *)bytes;
+    uint32_t first = words[0], token_bytes = first & 15, low = words[1], high = words[2];
+    if (token_bytes < 4) {
+        low &= (1u << (token_bytes << 3)) - 1;
+        high = 0;
+    } else if (token_bytes < 8) high &= (1u << ((token_bytes << 3) - 32)) - 1;
+    message->first = first;
+    message->token[0] = low;
+    message->token[1] = high;
+    message->type = first >> 4 & 3;
+    message->code = (uint8_t)(first >> 8);
+    message->mid = (uint16_t)((first >> 8 & 0xff00) | first >> 24);
+    message->token_bytes = (uint8_t)token_bytes;
+    if ((first & 0xc0) != 0x40 || token_bytes > TS_TOKEN_BYTES || n < 4 + token_bytes) return 0;
+    return message->code != 0 || n == 4;
+}
 /** The rest. False: no message that could be answered. The URI of a request is put together in the frame. */
 int ts_message_read(struct ts_message *message, uint8_t *bytes, uint32_t n);
 
@@ -124,8 +150,24 @@ struct ts_head {
     uint32_t option;
 };
 /** `to` is word-aligned and has room for 12 bytes. */
-void ts_head_begin(struct ts_head *head, uint8_t *to, uint32_t type, uint32_t code, uint32_t mid, const uint32_t *token,
-                   uint32_t token_bytes);
+static inline void ts_head_start(struct ts_head *head, uint8_t *to, uint32_t first, const uint32_t *token, uint32_t token_bytes)
+{
+    typedef uint32_t __attribute__((may_alias)) word;
+    word *words = (word *)to;
+    words[0] = first;
+    if (token_bytes != 0) {
+        words[1] = token[0];
+        words[2] = token[1];
+    }
+    head->at = to + 4 + token_bytes;
+    head->option = 0;
+}
+static inline void ts_head_begin(struct ts_head *head, uint8_t *to, uint32_t type, uint32_t code, uint32_t mid,
+                                 const uint32_t *token, uint32_t token_bytes)
+{
+    uint32_t first = 0x40 | type << 4 | token_bytes | code << 8 | (mid & 0xff00) << 8 | mid << 24;
+    ts_head_start(head, to, first, token, token_bytes);
+}
 void ts_head_option(struct ts_head *head, uint32_t number, const void *value, uint32_t n);
 void ts_head_number(struct ts_head *head, uint32_t number, uint32_t value);
 /** Options of a request of module `caller`; `observe`: TS_NO_BLOCK or the value. False: it does not fit into `end`. */

@@ -63,29 +63,6 @@ static const uint8_t *extended(const uint8_t *at, const uint8_t *end, uint32_t *
     return at + n;
 }
 
-typedef uint32_t __attribute__((may_alias)) word;
-
-int ts_message_begin(struct ts_message *message, const uint8_t *bytes, uint32_t n)
-{
-    const word *words = (const word *)bytes;
-    uint32_t first = words[0], token_bytes = first & 15;
-    message->first = first;
-    message->type = first >> 4 & 3;
-    message->code = (uint8_t)(first >> 8);
-    message->mid = (uint16_t)((first >> 8 & 0xff00) | first >> 24);
-    message->token_bytes = (uint8_t)token_bytes;
-    message->refused = 0;
-    message->caller = 0;
-    message->caller_bytes = 0;
-    message->uri_bytes = message->path_bytes = 0;
-    message->observe = message->block1 = message->block2 = message->accept = message->max_age = TS_NO_BLOCK;
-    if ((first >> 6 & 3) != 1 || token_bytes > TS_TOKEN_BYTES || n < 4 + token_bytes) return 0;
-    uint32_t keep = token_bytes << 3;
-    message->token[0] = keep >= 32 ? words[1] : words[1] & ((1u << keep) - 1);
-    message->token[1] = keep <= 32 ? 0 : keep == 64 ? words[2] : words[2] & ((1u << (keep - 32)) - 1);
-    return message->code != 0 || n == 4;
-}
-
 /** Options of a response. */
 static void response_option(struct ts_message *message, uint32_t which, const uint8_t *value, uint32_t n)
 {
@@ -98,7 +75,12 @@ int ts_message_read(struct ts_message *message, uint8_t *bytes, uint32_t n)
 {
     int request = message->code >> 5 == 0;
     const uint8_t *at = bytes + 4 + message->token_bytes, *end = bytes + n;
+    message->refused = 0;
+    message->caller = 0;
+    message->caller_bytes = 0;
     message->uri = (char *)at;
+    message->uri_bytes = message->path_bytes = 0;
+    message->observe = message->block1 = message->block2 = message->accept = message->max_age = TS_NO_BLOCK;
     uint32_t which = 0;
     while (at != end) {
         uint32_t first = *at++;
@@ -120,19 +102,6 @@ int ts_message_read(struct ts_message *message, uint8_t *bytes, uint32_t n)
     if (message->block1 != TS_NO_BLOCK && (message->block1 & 7) == 7) message->refused = TS_BAD_REQUEST;
     if (message->block2 != TS_NO_BLOCK && (message->block2 & 7) == 7) message->refused = TS_BAD_REQUEST;
     return 1;
-}
-
-void ts_head_begin(struct ts_head *head, uint8_t *to, uint32_t type, uint32_t code, uint32_t mid, const uint32_t *token,
-                   uint32_t token_bytes)
-{
-    word *words = (word *)to;
-    words[0] = 0x40 | type << 4 | token_bytes | code << 8 | (mid & 0xff00) << 8 | (mid & 0xff) << 24;
-    if (token_bytes != 0) {
-        words[1] = token[0];
-        words[2] = token[1];
-    }
-    head->at = to + 4 + token_bytes;
-    head->option = 0;
 }
 
 /** Delta or length: its nibble; what is left goes behind the first byte. */

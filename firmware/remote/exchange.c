@@ -97,7 +97,7 @@ static struct ts_exchange *find(const struct ts_message *message)
 }
 
 /** The one that was finished longest ago, or null. Masked. */
-static struct ts_exchange *take(void)
+static inline struct ts_exchange *take(void)
 {
     for (uint32_t i = 0; i < EXCHANGES; i++) {
         struct ts_exchange *exchange = &exchanges[next_exchange];
@@ -105,7 +105,7 @@ static struct ts_exchange *take(void)
         if (exchange->state == RUNNING || exchange->state == UNCONFIRMED || exchange->tx.queued) continue;
         if (large_owner == exchange) large_owner = 0;
         exchange->state = RUNNING;
-        exchange->worker = (uint8_t)ts_this_worker();
+        exchange->worker = (uint8_t)ts_current_module;
         exchange->observer = TS_NO_OBSERVER;
         exchange->separate = 0;
         exchange->tx.bytes[1] = 0;
@@ -116,11 +116,10 @@ static struct ts_exchange *take(void)
 
 uint8_t *ts_exchange_large(struct ts_exchange *exchange)
 {
-    uint32_t ps = ts_lock();
+    /* Only workers take it, and one of them at a time. */
     struct ts_exchange *owner = large_owner;
     int busy = owner != 0 && owner != exchange && (owner->state == RUNNING || owner->state == UNCONFIRMED || owner->tx.queued);
     if (!busy) large_owner = exchange;
-    ts_unlock(ps);
     return busy ? 0 : large;
 }
 
@@ -195,7 +194,7 @@ struct ts_exchange *ts_exchange_notify(uint32_t observer, const uint32_t *token,
     if (exchange != 0) {
         ts_tx_cancel(&exchange->tx);
         exchange->state = RUNNING;
-        exchange->worker = (uint8_t)ts_this_worker();
+        exchange->worker = (uint8_t)ts_current_module;
     } else exchange = take();
     if (exchange != 0) {
         exchange->observer = (uint8_t)observer;
@@ -213,16 +212,20 @@ static inline uint32_t mid_of(uint32_t first) { return (first >> 8 & 0xff00) | f
 void ts_exchange_answer(struct ts_exchange *exchange, const struct ts_answer *answer)
 {
     struct ts_head head;
-    uint32_t ps = ts_lock();
-    uint32_t asked = type_of(exchange->first), type = asked == COAP_CON ? COAP_ACK : COAP_NON, mid = mid_of(exchange->first);
-    int confirmable = exchange->observer != TS_NO_OBSERVER || (exchange->separate && asked == COAP_CON);
+    uint32_t ps = ts_lock(), first = exchange->first, mid = first & 0xffff0000;
+    uint32_t type = type_of(first) == COAP_CON ? COAP_ACK : COAP_NON;
+    int confirmable = exchange->observer != TS_NO_OBSERVER || (exchange->separate && type == COAP_ACK);
     if (confirmable) type = COAP_CON;
-    if (type != COAP_ACK) mid = exchange->own_mid = (uint16_t)ts_message_id();
-    else exchange->separate = 0;
+    if (type != COAP_ACK) {
+        uint32_t own = ts_message_id();
+        exchange->own_mid = (uint16_t)own;
+        mid = (own & 0xff00) << 8 | own << 24;
+    } else exchange->separate = 0;
     /* From here on no empty acknowledgement comes in between. */
     exchange->state = ANSWERED;
     ts_unlock(ps);
-    ts_head_begin(&head, exchange->head, type, answer->code, mid, exchange->token, exchange->token_bytes);
+    ts_head_start(&head, exchange->head, 0x40 | type << 4 | exchange->token_bytes | answer->code << 8 | mid, exchange->token,
+                  exchange->token_bytes);
     uint32_t options = answer->options;
     if (options != 0) {
         if ((options & ANSWER_ETAG) != 0) ts_head_number(&head, OPTION_ETAG, answer->etag);
@@ -294,8 +297,8 @@ uint64_t ts_exchange_tick(uint64_t now)
     return next;
 }
 
-void ts_exchange_abandon(uint32_t worker)
+void ts_exchange_abandon(uint32_t module)
 {
     for (uint32_t i = 0; i < EXCHANGES; i++)
-        if (exchanges[i].state == RUNNING && exchanges[i].worker == worker) exchanges[i].state = FREE;
+        if (exchanges[i].state == RUNNING && exchanges[i].worker == module) exchanges[i].state = FREE;
 }

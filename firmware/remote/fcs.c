@@ -10,16 +10,29 @@ const uint16_t ts_fcs_table[2][256] = {
 #include "fcs-table.h"
 };
 
-static inline uint32_t step(uint32_t fcs, uint32_t byte) { return fcs >> 8 ^ ts_fcs_table[0][(fcs ^ byte) & 0xff]; }
-
 typedef uint32_t __attribute__((may_alias)) word;
 typedef uint16_t __attribute__((may_alias)) half;
 
-/** Two bytes, even address. */
-static inline uint32_t step_half(uint32_t fcs, uint32_t two)
+/** An entry of a table, as the compiler would not load it: it narrows, and widens again after each step. */
+static inline uint32_t entry(const uint16_t *table, uint32_t i)
 {
-    uint32_t both = fcs ^ two;
-    return ts_fcs_table[1][both & 0xff] ^ ts_fcs_table[0][both >> 8];
+    uint32_t value;
+    __asm__("l16ui %0, %1, 0" : "=a"(value) : "a"(table + i));
+    return value;
+}
+
+static inline uint32_t step(uint32_t fcs, uint32_t byte) { return fcs >> 8 ^ entry(ts_fcs_table[0], (fcs ^ byte) & 0xff); }
+
+/** Two bytes and what there is of the check sequence. */
+static inline uint32_t step_half(const uint16_t *table, const uint16_t *table_of_first, uint32_t both)
+{
+    return entry(table_of_first, both & 0xff) ^ entry(table, both >> 8);
+}
+
+/** Four, at a word's address. */
+static inline uint32_t step_word(const uint16_t *table, const uint16_t *table_of_first, uint32_t four)
+{
+    return step_half(table, table_of_first, step_half(table, table_of_first, four & 0xffff) ^ four >> 16);
 }
 
 /* The window of four words goes on by one: `b` is the first one then, and `a` the last. */
@@ -32,6 +45,8 @@ static inline uint32_t step_half(uint32_t fcs, uint32_t two)
 uint32_t ts_fcs(uint32_t fcs, const uint8_t *bytes, uint32_t n)
 {
     enum { WORTH_FOLDING = 40 };
+    const uint16_t *table = ts_fcs_table[0], *table_of_first = ts_fcs_table[1];
+    __asm__("" : "+a"(table_of_first)); /* two registers are better than an addition each time */
     for (; n != 0 && ((uint32_t)bytes & 3) != 0; n--) fcs = step(fcs, *bytes++);
     if (n >= WORTH_FOLDING) {
         const word *at = (const word *)bytes;
@@ -47,10 +62,16 @@ uint32_t ts_fcs(uint32_t fcs, const uint8_t *bytes, uint32_t n)
         }
         const word rest[4] = {a, b, c, d};
         fcs = 0;
-        for (const half *at = (const half *)rest; at != (const half *)(rest + 4); at++) fcs = step_half(fcs, *at);
+        for (const word *next = rest; next != rest + 4; next++) fcs = step_word(table, table_of_first, *next ^ fcs);
         bytes = (const uint8_t *)end;
         n &= 15;
     }
-    for (; n >= 2; n -= 2, bytes += 2) fcs = step_half(fcs, *(const half *)bytes);
-    return n == 0 ? fcs : step(fcs, *bytes);
+    for (const uint8_t *end = bytes + (n & ~3u); bytes != end; bytes += 4)
+        fcs = step_word(table, table_of_first, *(const word *)bytes ^ fcs);
+    n &= 3;
+    if (n >= 2) {
+        fcs = step_half(table, table_of_first, *(const half *)bytes ^ fcs);
+        bytes += 2;
+    }
+    return (n & 1) == 0 ? fcs : step(fcs, *bytes);
 }

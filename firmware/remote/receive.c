@@ -42,22 +42,19 @@ int ts_frame_alive(uint32_t serial)
     return 0;
 }
 
+uint8_t ts_rx_queued;
+
 struct ts_rx *ts_rx_take(void)
 {
+    if (ts_rx_queued == 0) return 0;
     for (uint32_t i = 0; i < rx.count; i++) {
         struct ts_rx *frame = rx_frame(i);
         if (frame->state != RX_QUEUED) continue;
+        ts_rx_queued--;
         frame->state = RX_TAKEN;
         frame->owner = ts_current_frame;
         return frame;
     }
-    return 0;
-}
-
-int ts_rx_waiting(void)
-{
-    for (uint32_t i = 0; i < rx.count; i++)
-        if (rx_frame(i)->state == RX_QUEUED) return 1;
     return 0;
 }
 
@@ -104,7 +101,15 @@ static void message_end(void)
     frame->start = (uint16_t)(rx.start - ts_rx_ring);
     frame->bytes = (uint16_t)bytes;
     frame->state = RX_QUEUED;
-    if (rx.start[1] >> 5 < 2 || !ts_client_take(frame)) ts_remote_work();
+    if (rx.start[1] >> 5 >= 2 && ts_client_take(frame)) return;
+    ts_rx_queued++;
+    ts_remote_work();
+}
+
+static void message_begin(void)
+{
+    rx.start = rx.at = make_room();
+    rx.state = rx.start == 0 ? SKIPPING : INSIDE;
 }
 
 /** A byte that is no content. */
@@ -117,9 +122,6 @@ static void odd_byte(uint32_t byte)
     else if (rx.state == ESCAPED) {
         rx.state = byte == ESC_END || byte == ESC_ESC ? INSIDE : SKIPPING;
         *rx.at++ = byte == ESC_END ? END : ESC;
-    } else if (rx.state == AFTER_END && byte == COAP) {
-        rx.start = rx.at = make_room();
-        rx.state = rx.start == 0 ? SKIPPING : INSIDE;
     } else if (rx.state != SKIPPING) {
         rx.state = OUTSIDE;
         if (input.count < INPUT_BYTES) input.bytes[(input.first + input.count++) & (INPUT_BYTES - 1)] = (uint8_t)byte;
@@ -133,8 +135,11 @@ void ts_rx_drain(void)
     for (uint32_t n; (n = register_read(UART0_STATUS) & 0xff) != 0;) {
         while (n != 0) {
             if (rx.state != INSIDE) {
-                odd_byte(register_read(UART0_FIFO) & 0xff);
+                uint32_t byte = register_read(UART0_FIFO) & 0xff;
                 n--;
+                if (byte == END) rx.state = AFTER_END;
+                else if (byte == COAP && rx.state == AFTER_END) message_begin();
+                else odd_byte(byte);
                 continue;
             }
             uint32_t special;

@@ -24,7 +24,8 @@ struct known {
     uint8_t options[KNOWN_BYTES] __attribute__((aligned(4)));
 };
 static struct known known[KNOWN];
-static uint8_t last_known, next_known;
+static const struct known *last_known = known;
+static uint8_t next_known;
 
 /** A request payload that comes in blocks. */
 static struct {
@@ -135,50 +136,53 @@ static inline uint32_t capacity_for(const struct ts_contract *contract)
 
 typedef uint16_t __attribute__((may_alias)) half;
 
-static const struct known *find_known(uint32_t code, const uint8_t *options, uint32_t n)
+/** Are these the options that an entry is about? */
+static inline int fits(const struct known *entry, uint32_t code, const uint8_t *options, uint32_t n)
 {
-    for (uint32_t i = 0; i < KNOWN; i++) {
-        uint32_t number = (last_known + i) & (KNOWN - 1);
-        const struct known *candidate = &known[number];
-        uint32_t bytes = candidate->bytes;
-        if (candidate->epoch != ts_kernel.epoch || candidate->code != code || bytes > n) continue;
-        if (bytes < n && (options[bytes] != 0xff || bytes + 1 == n)) continue;
-        const half *a = (const half *)options, *b = (const half *)candidate->options, *end = b + (bytes >> 1);
-        while (b != end && *a == *b) a++, b++;
-        if (b != end || ((bytes & 1) != 0 && *(const uint8_t *)a != *(const uint8_t *)b)) continue;
-        last_known = (uint8_t)number;
-        return candidate;
-    }
-    return 0;
+    uint32_t bytes = entry->bytes;
+    if (entry->epoch != ts_kernel.epoch || entry->code != code) return 0;
+    if (bytes != n && (bytes + 1 >= n || options[bytes] != 0xff)) return 0;
+    const half *a = (const half *)options, *b = (const half *)entry->options;
+    for (; bytes >= 2; bytes -= 2)
+        if (*a++ != *b++) return 0;
+    return bytes == 0 || *(const uint8_t *)a == *(const uint8_t *)b;
+}
+
+static inline int take_known(struct ts_message *message, const struct known *entry, const uint8_t *options, uint32_t n)
+{
+    uint32_t bytes = entry->bytes, skip = bytes == n ? bytes : bytes + 1;
+    message->known = entry;
+    message->payload = options + skip;
+    message->bytes = n - skip;
+    message->uri = (char *)entry->path;
+    message->uri_bytes = entry->path_bytes;
+    message->caller = (const char *)options + entry->caller_at;
+    message->caller_bytes = entry->caller_bytes;
+    return 1;
+}
+
+/** Other options than the last time. */
+static __attribute__((noinline)) int read_others(struct ts_message *message, uint8_t *options, uint32_t n)
+{
+    if ((message->token_bytes & 1) == 0)
+        for (const struct known *entry = known; entry != known + KNOWN; entry++)
+            if (fits(entry, message->code, options, n)) return take_known(message, last_known = entry, options, n);
+    message->known = 0;
+    /* They are changed by reading. */
+    known[next_known].epoch = 0;
+    memcpy(known[next_known].options, options, n < KNOWN_BYTES ? n : KNOWN_BYTES);
+    return ts_message_read(message, message->raw, message->raw_bytes);
 }
 
 int ts_request_read(struct ts_message *message, uint8_t *bytes, uint32_t n)
 {
-    uint8_t *options = bytes + 4 + message->token_bytes;
-    uint32_t left = n - 4 - message->token_bytes;
+    uint32_t skip = 4u + message->token_bytes;
+    uint8_t *options = bytes + skip;
     message->raw = bytes;
     message->raw_bytes = (uint16_t)n;
-    message->known = 0;
-    if ((message->token_bytes & 1) == 0) {
-        const struct known *found = find_known(message->code, options, left);
-        if (found != 0) {
-            uint32_t skip = found->bytes + (left != found->bytes);
-            message->known = found;
-            message->payload = options + skip;
-            message->bytes = left - skip;
-            message->uri = (char *)found->path;
-            message->uri_bytes = message->path_bytes = found->path_bytes;
-            if (found->caller_bytes != 0) {
-                message->caller = (const char *)options + found->caller_at;
-                message->caller_bytes = found->caller_bytes;
-            }
-            return 1;
-        }
-    }
-    /* They are changed by reading. */
-    known[next_known].epoch = 0;
-    memcpy(known[next_known].options, options, left < KNOWN_BYTES ? left : KNOWN_BYTES);
-    return ts_message_read(message, bytes, n);
+    n -= skip;
+    if ((skip & 1) != 0 || !fits(last_known, message->code, options, n)) return read_others(message, options, n);
+    return take_known(message, last_known, options, n);
 }
 
 /** Notes what the options mean that were read last, if they say no more than service and caller. */

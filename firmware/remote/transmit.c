@@ -7,7 +7,6 @@
 
 enum {
     FIFO_ROOM = 126,
-    SHORT = 56, /* with all bytes escaped and the frame around it no more than the FIFO takes */
     TEXT_BYTES = 512,
     TEXT_PIECE = 64,
     TX_QUEUE = 8,
@@ -143,8 +142,7 @@ void ts_tx_fill(void)
     register_write(UART0_INT_ENA, more ? enable | UART_INT_TX_EMPTY : enable);
 }
 
-/** Check sequence of a message. */
-static void check(struct ts_tx *message)
+void ts_tx_check(struct ts_tx *message)
 {
     uint32_t fcs = ts_fcs(TS_FCS_START, message->part[0], message->bytes[0]);
     if (message->bytes[1] != 0) fcs = ts_fcs(fcs, message->part[1], message->bytes[1]);
@@ -152,26 +150,22 @@ static void check(struct ts_tx *message)
     message->checked = 1;
 }
 
-void ts_tx_prepare(struct ts_tx *message)
-{
-    message->checked = 0;
-    /* A short one is checked on its way out. */
-    if (message->bytes[0] + message->bytes[1] > SHORT) check(message);
-}
-
 static inline void put_escaped(uint32_t byte)
 {
-    if (byte == END || byte == ESC) {
+    if (__builtin_expect(byte == END, 0)) {
         fifo_put(UART0_FIFO_AHB, ESC);
-        byte = byte == END ? ESC_END : ESC_ESC;
+        byte = ESC_END;
+    } else if (__builtin_expect(byte == ESC, 0)) {
+        fifo_put(UART0_FIFO_AHB, ESC);
+        byte = ESC_ESC;
     }
     fifo_put(UART0_FIFO_AHB, byte);
 }
 
 /** Sends a short message at once if the transmitter has nothing else to do. */
-static int send_short(const struct ts_tx *message)
+static inline int send_short(const struct ts_tx *message)
 {
-    if (message->bytes[0] + message->bytes[1] > SHORT || tx.stage != NONE || text.count != 0) return 0;
+    if (message->bytes[0] + message->bytes[1] > TS_TX_SHORT || tx.stage != NONE || text.count != 0) return 0;
     if ((register_read(UART0_STATUS) & 0xff0000) != 0) return 0;
     fifo_put(UART0_FIFO_AHB, END);
     fifo_put(UART0_FIFO_AHB, COAP);
@@ -190,7 +184,7 @@ int ts_tx_send(struct ts_tx *message)
 {
     if (message->queued || send_short(message)) return 1;
     if (tx.count == TX_QUEUE) return 0;
-    if (!message->checked) check(message);
+    if (!message->checked) ts_tx_check(message);
     tx.queue[(tx.first + tx.count++) & (TX_QUEUE - 1)] = message;
     message->queued = 1;
     if (tx.stage == NONE) ts_tx_fill();

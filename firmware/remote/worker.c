@@ -5,6 +5,8 @@
 #include "exchange.h"
 #include "sys.h"
 
+enum { CHECK_BYTES = 2 };
+
 static struct worker {
     const char *caller;
     uint16_t caller_bytes;
@@ -38,8 +40,8 @@ static void handle_request(struct ts_message *message)
 {
     struct ts_exchange *exchange = ts_exchange_begin(message);
     if (exchange == 0) return;
-    ts_worker_serves(message->caller == 0 ? "" : message->caller, message->caller_bytes);
-    if (message->observe == 1) ts_observer_remove(message);
+    ts_worker_serves(message->caller, message->caller_bytes);
+    if (message->known == 0 && message->observe == 1) ts_observer_remove(message);
     struct ts_answer answer;
     answer.bytes = 0;
     answer.format = TS_NO_FORMAT;
@@ -57,38 +59,50 @@ static void acknowledged(uint32_t mid, int reset)
     ts_unlock(ps);
 }
 
+static __attribute__((noinline)) void hear(void)
+{
+    uint32_t ps = ts_lock();
+    heard = 1;
+    ts_remote_job(TS_JOB_FOLLOW);
+    ts_unlock(ps);
+}
+
+/** What is no request that can be read. True if the frame is kept. */
+static __attribute__((noinline)) int handle_other(struct ts_rx *frame, struct ts_message *message, int readable)
+{
+    uint32_t kind = message->code >> 5, type = message->type;
+    int handled = FOLLOW_NOT_MINE;
+    if (readable && message->code == 0 && type >= COAP_ACK) {
+        acknowledged(message->mid, type == COAP_RST);
+        return 0;
+    }
+    if (readable && kind >= 2 && type != COAP_RST && ts_message_read(message, ts_rx_ring + frame->start, frame->bytes - CHECK_BYTES))
+        handled = ts_follow_response(frame, message);
+    if ((message->first >> 6 & 3) != 1) return 0;
+    /* Reset: a ping, a response that nobody waits for, a request that cannot be read. */
+    uint32_t ps = ts_lock();
+    if (handled != FOLLOW_NOT_MINE && type == COAP_CON) ts_send_empty(COAP_ACK, message->mid);
+    else if (handled == FOLLOW_NOT_MINE && (type == COAP_CON || (type == COAP_NON && kind >= 2)))
+        ts_send_empty(COAP_RST, message->mid);
+    ts_unlock(ps);
+    return handled == FOLLOW_KEPT;
+}
+
 /** True if the frame is kept. */
 static int handle(struct ts_rx *frame)
 {
-    enum { CHECK_BYTES = 2, LEAST = 4 };
     uint8_t *bytes = ts_rx_ring + frame->start;
     uint32_t n = frame->bytes - CHECK_BYTES;
     if (ts_fcs(TS_FCS_START, bytes, frame->bytes) != TS_FCS_GOOD) return 0;
     struct ts_message message;
-    int readable = ts_message_begin(&message, bytes, n), handled = FOLLOW_NOT_MINE;
+    int readable = ts_message_begin(&message, bytes, n);
     uint32_t kind = message.code >> 5, type = message.type;
-    if (!heard) {
-        uint32_t ps = ts_lock();
-        heard = 1;
-        ts_remote_job(TS_JOB_FOLLOW);
-        ts_unlock(ps);
-    }
-    if (readable && message.code != 0 && kind == 0 && type <= COAP_NON && ts_request_read(&message, bytes, n)) {
+    if (!heard) hear();
+    if (readable && kind == 0 && message.code != 0 && type <= COAP_NON && ts_request_read(&message, bytes, n)) {
         handle_request(&message);
         return 0;
     }
-    if (readable && message.code == 0 && type >= COAP_ACK) {
-        acknowledged(message.mid, type == COAP_RST);
-        return 0;
-    }
-    if (readable && kind >= 2 && type != COAP_RST && ts_message_read(&message, bytes, n)) handled = ts_follow_response(frame, &message);
-    if ((message.first >> 6 & 3) != 1) return 0;
-    /* Reset: a ping, a response that nobody waits for, a request that cannot be read. */
-    uint32_t ps = ts_lock();
-    if (handled != FOLLOW_NOT_MINE && type == COAP_CON) ts_send_empty(COAP_ACK, message.mid);
-    else if (handled == FOLLOW_NOT_MINE && (type == COAP_CON || (type == COAP_NON && kind >= 2))) ts_send_empty(COAP_RST, message.mid);
-    ts_unlock(ps);
-    return handled == FOLLOW_KEPT;
+    return handle_other(frame, &message, readable);
 }
 
 static void work(void);
@@ -96,8 +110,9 @@ static void work(void);
 void ts_remote_work(void)
 {
     for (uint32_t i = 0; i < TS_WORKERS; i++) {
-        struct ts_module *worker = &ts_modules[workers[i].module];
-        if (workers[i].module == 0 || (ts_kernel.busy >> worker->index & 1) != 0 || worker->state != TS_STATE_RUNNING) continue;
+        uint32_t index = workers[i].module;
+        struct ts_module *worker = &ts_modules[index];
+        if ((ts_kernel.busy >> index & 1) != 0 || worker->state != TS_STATE_RUNNING || index == 0) continue;
         worker->job = work;
         ts_post(worker, TS_EVENT_JOB);
         return;
@@ -110,9 +125,6 @@ void ts_remote_job(uint32_t job)
     ts_remote_work();
 }
 
-/** Is there more to do? Masked. */
-static inline int more(void) { return jobs != 0 || ts_rx_waiting(); }
-
 /** One message, or what else there is to do. */
 static void work(void)
 {
@@ -120,7 +132,7 @@ static void work(void)
     jobs = 0;
     struct ts_rx *frame = ts_rx_take();
     /* The handler may wait: the other worker takes what there is. */
-    if (ts_rx_waiting()) ts_remote_work();
+    if (ts_rx_queued != 0) ts_remote_work();
     ts_unlock(ps);
     if (job != 0) {
         if ((job & TS_JOB_SETTLE) != 0) ts_subscriptions_settle();
@@ -129,8 +141,9 @@ static void work(void)
     if (frame == 0) return;
     if (!handle(frame)) frame->state = RX_FREE;
     /* What came while both of them were busy. */
+    if ((jobs | ts_rx_queued) == 0) return;
     ps = ts_lock();
-    if (more()) ts_remote_work();
+    ts_remote_work();
     ts_unlock(ps);
 }
 
@@ -164,7 +177,7 @@ static void start(void)
     uint32_t self = (uint32_t)(ts_modules[ts_current_module].info - ts_worker_infos), ps = ts_lock();
     int first = workers[self].module == 0;
     workers[self].module = (uint8_t)ts_current_module;
-    ts_exchange_abandon(self);
+    ts_exchange_abandon(ts_current_module);
     ts_serve_abandon(self);
     ts_observers_check();
     if (first && self == TS_WORKERS - 1) ts_link_start();
