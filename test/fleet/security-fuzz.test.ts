@@ -282,24 +282,27 @@ describe('an edge under fire', () => {
     const random = generator(SEED + 2);
     let asked = 0;
     const sent: Buffer[] = [];
-    const stream = new Duplex({
-      read: () => undefined,
-      write: (chunk: Buffer, _encoding, done) => {
+    const callers = new Set<string>();
+    /** A line of its own, and with it requests that its rate allows. */
+    const begin = (): { readonly stream: Duplex; readonly link: DeviceLink } => {
+      const write = (chunk: Buffer, _encoding: string, done: () => void): void => {
         sent.push(chunk);
         done();
-      },
-    });
-    const callers = new Set<string>();
-    const link = new DeviceLink('device:bad', stream, {
-      console: () => undefined,
-      closed: () => undefined,
-      observe: () => () => undefined,
-      request: async (_thing, request) => {
-        asked++;
-        callers.add(request.caller);
-        return { code: ResponseCode.Content, payload: Buffer.alloc(random(2000)) };
-      },
-    });
+      };
+      const stream = new Duplex({ read: () => undefined, write });
+      const link = new DeviceLink('device:bad', stream, {
+        console: () => undefined,
+        closed: () => undefined,
+        observe: () => () => undefined,
+        request: async (_thing, request) => {
+          asked++;
+          callers.add(request.caller);
+          return { code: ResponseCode.Content, payload: Buffer.alloc(random(2000)) };
+        },
+      });
+      return { stream, link };
+    };
+    let { stream, link } = begin();
     const caller = { name: '65000', value: Buffer.from('sensor') };
     await boundedGrowth(async () => {
       for (let done = 0; done < INPUTS / 4; done++) {
@@ -308,6 +311,10 @@ describe('an edge under fire', () => {
         const bytes = generate({ confirmable: random(2) === 0, ...good, options, messageId: random(65_536) });
         stream.push(frame(mutate(bytes, random, words)));
         if (done % 100 === 0) await new Promise((resolve) => setImmediate(resolve));
+        if (done % 2000 === 1999) {
+          link.close();
+          ({ stream, link } = begin());
+        }
         if (sent.length > 1000) sent.length = 0;
       }
     });
