@@ -3,13 +3,13 @@
 import { randomUUID } from 'node:crypto';
 import type { Subscription } from '@nats-io/transport-node';
 import { DiagnosticError, DIAGNOSTICS, type DiagnosticCode } from '../../compiler/diagnostics.js';
-import { NOT_HERE } from '../fleet/types.js';
+import { NOT_HERE, Unsettled } from '../fleet/types.js';
 import { Unreachable } from '../router/unreachable.js';
 import type { Envelopes } from '../security/envelope.js';
 import type { Blobs } from './blobs.js';
 import type { Connection } from './connection.js';
 import type { Subjects } from './subjects.js';
-import { pack, unpack, type AnswerBody, type Operation, type RequestBody } from './wire.js';
+import { pack, unpack, UNSETTLED, type AnswerBody, type Operation, type RequestBody } from './wire.js';
 
 export interface EdgeClientOptions {
   readonly connection: Connection;
@@ -32,6 +32,9 @@ export interface AskOptions {
 
 /** The edge has more to do than it takes: nothing has run. */
 export class Busy extends Error {}
+
+/** No answer has come, and none will: it may have run. */
+export class Unanswered extends Error {}
 
 interface Pending {
   readonly edge: string;
@@ -71,7 +74,8 @@ export class EdgeClient {
   }
 
   /**
-   * @throws Unreachable, Busy: it has certainly not run. DiagnosticError, Error: refused, or not answered and may have run
+   * @throws Unreachable, Busy: it has certainly not run. Unanswered, Unsettled: it may have run. DiagnosticError, Error: what
+   * the other side says
    */
   ask(edge: string, session: string, operation: Operation, args: unknown, options: AskOptions): Promise<unknown> {
     const { connection, sessionOf, maxOutstanding = DEFAULT_MAX_OUTSTANDING } = this.options;
@@ -86,13 +90,13 @@ export class EdgeClient {
   /** An edge has begun anew or is gone: what it was asked is not answered any more. */
   edgeChanged(edge: string, session: string | null): void {
     for (const pending of [...this.pending])
-      if (pending.edge === edge && pending.session !== session) pending.failed(new Error(`edge:${edge} is gone`));
+      if (pending.edge === edge && pending.session !== session) pending.failed(new Unanswered(`edge:${edge} is gone`));
   }
 
   close(): void {
     this.unwatch();
     this.answers.unsubscribe();
-    for (const pending of [...this.pending]) pending.failed(new Error('this edge is closing'));
+    for (const pending of [...this.pending]) pending.failed(new Unanswered('this edge is closing'));
   }
 
   private begin(
@@ -109,7 +113,7 @@ export class EdgeClient {
     let repeat: NodeJS.Timeout | undefined;
     const late = setTimeout(() => {
       const text = `edge:${edge} has not answered in time`;
-      pending.failed(pending.messages.size === 0 ? new Unreachable(text) : new Error(text));
+      pending.failed(pending.messages.size === 0 ? new Unreachable(text) : new Unanswered(text));
     }, withinMs);
     const over = (): void => {
       clearTimeout(late);
@@ -193,9 +197,10 @@ function settle(
     case 'unreached':
       return reject(new Unreachable('the place does not answer'));
     case 'gone':
-      return reject(repeated ? new Error('the edge has begun anew') : new Unreachable('the edge has begun anew'));
+      return reject(repeated ? new Unanswered('the edge has begun anew') : new Unreachable('the edge has begun anew'));
     case 'refused': {
       const [, message, number] = body;
+      if (number === UNSETTLED) return reject(new Unsettled(message));
       return reject(
         number !== null && number in DIAGNOSTICS
           ? new DiagnosticError(number as DiagnosticCode, message)
@@ -203,6 +208,6 @@ function settle(
       );
     }
     default:
-      return reject(new Error('not known whether it has run'));
+      return reject(new Unanswered('not known whether it has run'));
   }
 }

@@ -1,10 +1,10 @@
 // Places of other edges as migration sees them, and the other side of it. Takes the client, local places and the store of
 // packages; knows no kind of place.
-import type { ModulePackage, ModulePlace, RunAction } from '../fleet/types.js';
+import { Unsettled, type ModulePackage, type ModulePlace, type RunAction } from '../fleet/types.js';
 import type { PackageStore } from '../fleet/packages.js';
 import type { ModuleState } from '../host/types.js';
 import { Unreachable } from '../router/unreachable.js';
-import type { EdgeClient } from './client.js';
+import { Unanswered, type EdgeClient } from './client.js';
 import { decodeState, encodeState } from './state-codec.js';
 
 type Step = Exclude<keyof ModulePlace, 'name' | 'kind'>;
@@ -24,11 +24,24 @@ export interface RemotePlaceOptions {
 }
 
 export class RemotePlace implements ModulePlace {
+  readonly precopy?: NonNullable<ModulePlace['precopy']>;
+  readonly preload?: NonNullable<ModulePlace['preload']>;
+
   constructor(
     readonly name: string,
     readonly kind: ModulePlace['kind'],
     private readonly options: RemotePlaceOptions,
-  ) {}
+  ) {
+    // An edge is quick enough without.
+    if (kind === 'edge') return;
+    this.precopy = async (thing, module) => {
+      const state = (await this.ask('precopy', [thing, module], STATE_MS)) as Uint8Array | null;
+      return state === null ? null : decodeState(state);
+    };
+    this.preload = async (thing, module, state) => {
+      await this.ask('preload', [thing, module, encodeState(state)], STATE_MS);
+    };
+  }
 
   /** The package goes by its hash: what is there already does not travel. */
   async prepare({ thing, wasm }: ModulePackage, epoch: number): Promise<void> {
@@ -37,7 +50,13 @@ export class RemotePlace implements ModulePlace {
   }
 
   async activate(thing: string, module: string, epoch: number, state: ModuleState | null): Promise<void> {
-    await this.ask('activate', [thing, module, epoch, state === null ? null : encodeState(state)], STATE_MS);
+    const args = [thing, module, epoch, state === null ? null : encodeState(state)];
+    try {
+      await this.ask('activate', args, STATE_MS);
+    } catch (error) {
+      if (error instanceof Unanswered) throw new Unsettled(error.message);
+      throw error;
+    }
   }
 
   async freeze(thing: string, module: string): Promise<ModuleState> {
@@ -87,6 +106,12 @@ export async function serveStep(
       if (wasm === null) throw new Error(`the package ${module} is not in the store`);
       return place.prepare({ thing, wasm: new Uint8Array(wasm) }, third as number);
     }
+    case 'precopy': {
+      const state = (await place.precopy?.(thing, module)) ?? null;
+      return state === null ? null : encodeState(state);
+    }
+    case 'preload':
+      return place.preload?.(thing, module, decodeState(third as Uint8Array));
     case 'activate':
       return place.activate(thing, module, third as number, fourth === null ? null : decodeState(fourth as Uint8Array));
     case 'freeze':

@@ -3,13 +3,13 @@
 import type { Msg, Subscription } from '@nats-io/transport-node';
 import { DiagnosticError } from '../../compiler/diagnostics.js';
 import { RecentAnswers } from '../fleet/recent-answers.js';
-import { NOT_HERE } from '../fleet/types.js';
+import { NOT_HERE, Unsettled } from '../fleet/types.js';
 import { Unreachable } from '../router/unreachable.js';
 import type { Envelopes, Opened } from '../security/envelope.js';
 import type { Blobs } from './blobs.js';
 import type { Connection } from './connection.js';
 import type { Subjects } from './subjects.js';
-import { pack, unpack, type AnswerBody, type Operation, type RequestBody } from './wire.js';
+import { pack, unpack, UNSETTLED, type AnswerBody, type Operation, type RequestBody } from './wire.js';
 
 /** Of a request that is being run. */
 export interface Asked {
@@ -96,7 +96,9 @@ export class EdgeService {
     } catch (error) {
       if (error instanceof Unreachable) return ['unreached'];
       if (error instanceof Unknown) return ['broken'];
-      return ['refused', (error as Error).message, error instanceof DiagnosticError ? error.code : null];
+      const { message } = error as Error;
+      if (error instanceof Unsettled) return ['refused', message, UNSETTLED];
+      return ['refused', message, error instanceof DiagnosticError ? error.code : null];
     } finally {
       this.running--;
     }

@@ -13,12 +13,16 @@ export type RequestBody = readonly [Operation, string, string, number, unknown];
 
 /**
  * `ok`: the value. `not here`: nothing has run, look again. `gone`: meant for an earlier run of the edge. `busy`: too much
- * at a time. `unreached`: the place does not answer, nothing has run. `broken`: it may have run. `refused`: why.
+ * at a time. `unreached`: the place does not answer, nothing has run. `broken`: it may have run. `refused`: why, and the
+ * number of a diagnostic, `UNSETTLED` or null.
  */
 export type AnswerBody =
   | readonly ['ok', unknown]
   | readonly ['not here' | 'gone' | 'busy' | 'unreached' | 'broken']
   | readonly ['refused', string, string | null];
+
+/** In the place of a number: the class of the error. */
+export const UNSETTLED = 'unsettled';
 
 const INLINE = 0;
 const DEFLATED = 1;

@@ -10,6 +10,7 @@ import {
   type PlaceAnswer,
   type PlaceLink,
   type Placement,
+  Unsettled,
 } from '../../edge/fleet/types.js';
 import type { ModuleState, ServiceRequest } from '../../edge/host/types.js';
 import { NatsFleet, type NatsFleetOptions } from '../../edge/nats/fleet.js';
@@ -366,6 +367,8 @@ describe.skipIf(skipped)('edges over NATS', () => {
       prepare: ({ thing, wasm }, epoch) => note('prepare', thing, Buffer.from(wasm).toString(), epoch),
       activate: (thing, module, epoch, given) => note('activate', thing, module, epoch, given),
       freeze: async () => state,
+      precopy: async () => null,
+      preload: (thing, module, given) => note('preload', thing, module, given.scalars.globals),
       release: () => Promise.reject(new DiagnosticError('W901', 'no such module')),
       discard: (...args) => note('discard', ...args),
       run: (...args) => note('run', ...args),
@@ -378,21 +381,34 @@ describe.skipIf(skipped)('edges over NATS', () => {
     await remote.prepare({ thing: 'porch', wasm: Buffer.from('wasm') }, 4);
     const frozen = await remote.freeze('porch', 'm');
     expect(Buffer.compare(frozen.scalars.memories[0]!, state.scalars.memories[0]!)).toBe(0);
+    expect(await remote.precopy!('porch', 'm')).toBeNull();
+    await remote.preload!('porch', 'm', frozen);
     await remote.activate('porch', 'm', 4, frozen);
     await remote.activate('porch', 'm', 5, null);
     await remote.discard('porch', 'm');
     await remote.run('porch', 'm', 'restart');
     expect(calls.map(([step, ...args]) => [step, ...args.slice(0, 3)])).toEqual([
       ['prepare', 'porch', 'wasm', 4],
+      ['preload', 'porch', 'm', [7n]],
       ['activate', 'porch', 'm', 4],
       ['activate', 'porch', 'm', 5],
       ['discard', 'porch', 'm'],
       ['run', 'porch', 'm', 'restart'],
     ]);
-    expect(calls[2]![4]).toBeNull();
+    expect(calls[3]![4]).toBeNull();
     expect(await remote.details()).toEqual({ slots: 2 });
     expect(await remote.modules()).toEqual([{ thing: 'porch', module: 'm', epoch: 3, state: 'running' }]);
     await expect(remote.release('porch', 'm')).rejects.toMatchObject({ code: 'W901', message: 'no such module' });
+    // Whether a module has started must be known: the other side may say that it is not, or say nothing.
+    place.activate = () => Promise.reject(new Unsettled('line cut'));
+    await expect(remote.activate('porch', 'm', 6, null)).rejects.toThrow(Unsettled);
+    place.activate = () => new Promise(() => undefined);
+    const unanswered = remote.activate('porch', 'm', 6, null);
+    (b.fleet as unknown as { client: { edgeChanged(edge: string, session: null): void } }).client.edgeChanged(
+      'a',
+      null,
+    );
+    await expect(unanswered).rejects.toThrow(Unsettled);
     a.places.remove(place);
     await expect(remote.modules()).rejects.toThrow(Unreachable);
   });
