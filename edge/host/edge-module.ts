@@ -69,6 +69,8 @@ export class EdgeModule implements Holder {
   private moving = false;
   private idleWaiters: (() => void)[] = [];
   private nextInvocation = 1;
+  /** Counts faults: what an earlier instance still ends as is no news. */
+  private generation = 0;
   private calls = 0;
   private faults = 0;
   private memoryBytes: number;
@@ -182,6 +184,7 @@ export class EdgeModule implements Holder {
   async stop(moved = false): Promise<void> {
     if (this.restartTimer !== null) clearTimeout(this.restartTimer);
     this.restartTimer = null;
+    this.generation++;
     this.paused = false;
     this.enter('stopped');
     this.dropQueue(moved ? 'moved' : 'unavailable');
@@ -281,6 +284,7 @@ export class EdgeModule implements Holder {
     this.running++;
     this.runningChain = chain;
     if (request !== null) this.calls++;
+    const { generation } = this;
     const begin = performance.now();
     const deadline = thread.now() + deadlineUs / US_PER_MS;
     const id = this.nextInvocation++;
@@ -292,7 +296,7 @@ export class EdgeModule implements Holder {
       const end = performance.now();
       this.latency.add((end - begin) * US_PER_MS, end);
     }
-    if (this.thread === thread && ending.type !== 'answered') this.failed(ending);
+    if (this.generation === generation && ending.type !== 'answered') this.failed(ending);
     settle(ending);
     this.next();
   }
@@ -301,7 +305,7 @@ export class EdgeModule implements Holder {
   private failed(ending: Exclude<Ending, { type: 'answered' }>): void {
     if (ending.type === 'gone') this.thread = null;
     else {
-      if (ending.fault.reason !== 'killed' || this.isUp) this.report(ending.fault);
+      this.report(ending.fault);
       // It did not end when asked to: its thread has been ended.
       if (ending.type === 'expired' && ending.threadEnded) this.thread = null;
       if (ending.fault.reason === 'exited' && this.model.restart.policy !== 'always') return this.retire('stopped');
@@ -329,6 +333,7 @@ export class EdgeModule implements Holder {
 
   private retire(state: RunState): void {
     this.fresh = false;
+    this.generation++;
     this.paused = false;
     this.enter(state);
     this.events.ended();

@@ -1,18 +1,16 @@
 // Checks a payload against what its contract says, with the rules of the device's kernel. Takes bytes and a manifest's
 // type, gives a response code or null. Knows no route.
-import { decodeFirst } from 'cborg';
 import { ResponseCode } from '../../compiler/abi/os-layout.js';
 import type { ScalarName } from '../../manifest/file.js';
 import { payloadBounds, type FieldModel, type PayloadType, type RecordType } from '../../manifest/model.js';
 import { SCALARS } from '../../manifest/payload-types.js';
+import { isWellFormedCbor } from './well-formed-cbor.js';
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-/** Nesting that the device's checker follows. */
-const MAX_CBOR_DEPTH = 8;
 
 /** Null if `bytes` is what `type` says (null: nothing allowed), else 4.00 or 4.13. */
 export function checkPayload(bytes: Uint8Array, type: PayloadType | null): number | null {
-  if (type === null) return bytes.length === 0 ? null : ResponseCode.BadRequest;
+  if (type === null) return bytes.length === 0 ? null : ResponseCode.RequestEntityTooLarge;
   const { min, max } = payloadBounds(type);
   if (bytes.length > max) return ResponseCode.RequestEntityTooLarge;
   if (bytes.length < min) return ResponseCode.BadRequest;
@@ -24,7 +22,7 @@ function isWellFormed(bytes: Uint8Array, type: PayloadType): boolean {
     case 'utf8':
       return isUtf8(bytes);
     case 'cbor':
-      return isCbor(bytes);
+      return isWellFormedCbor(bytes);
     case 'record':
       return inRange(bytes, type);
     case 'array':
@@ -41,25 +39,6 @@ function isUtf8(bytes: Uint8Array): boolean {
   } catch {
     return false;
   }
-}
-
-/** One well-formed item and nothing after it. */
-function isCbor(bytes: Uint8Array): boolean {
-  try {
-    const [value, rest] = decodeFirst(bytes, { useMaps: true, allowUndefined: true, allowIndefinite: true }) as [
-      unknown,
-      Uint8Array,
-    ];
-    return rest.length === 0 && depthOf(value) <= MAX_CBOR_DEPTH;
-  } catch {
-    return false;
-  }
-}
-
-function depthOf(value: unknown): number {
-  if (value instanceof Map) return 1 + Math.max(0, ...[...value].flat().map(depthOf));
-  if (Array.isArray(value)) return 1 + Math.max(0, ...value.map(depthOf));
-  return 0;
 }
 
 /** Are all elements (at least one byte each) in range? NaN never is. */

@@ -8,7 +8,7 @@ import { funcNames } from '../../compiler/wasm/types.js';
 import { connectWindows } from '../module/window-shim.js';
 import { exportOfMemory, FUEL, FUEL_ROUNDS, START } from '../module/interface.js';
 import type { RewrittenModule } from '../module/rewrite.js';
-import { ContractBroken, DeadlineExpired, faultOf, frameReader, Killed, type Frames } from './faults.js';
+import { ContractBroken, DeadlineExpired, faultOf, Killed, type FaultContext } from './faults.js';
 import { thingspireImports } from './imports.js';
 import { OutputThrottle } from './output-throttle.js';
 import type { Answer, Fault, HostAnswers, HostQuestion, Invocation, ModuleRequest } from './protocol.js';
@@ -40,6 +40,8 @@ export interface Outcome {
 }
 
 const EMPTY = new Uint8Array(0);
+const CALL_INDIRECT = 0x11;
+const RETURN_CALL_INDIRECT = 0x13;
 /** Between two looks at the clock. */
 const LONGEST_SLEEP_MS = 50;
 
@@ -47,7 +49,7 @@ export class ModuleRuntime {
   private instance: WebAssembly.Instance | null = null;
   private fuel: WebAssembly.Global | null = null;
   private readonly compiled: WebAssembly.Module;
-  private readonly frames: Frames;
+  private readonly faultContext: FaultContext;
   private readonly windows: Windows;
   private readonly output = new OutputThrottle((milliseconds) => this.sleep(milliseconds));
   /** Invocations of this module that have not ended, innermost last. */
@@ -63,7 +65,12 @@ export class ModuleRuntime {
     private readonly options: RuntimeOptions,
   ) {
     this.compiled = new WebAssembly.Module(rewritten.bytes as BufferSource);
-    this.frames = frameReader(funcNames(rewritten.module), (offset) => rewritten.originalOffset(offset));
+    const { bytes } = rewritten.module;
+    this.faultContext = {
+      names: funcNames(rewritten.module),
+      originalOffset: (offset) => rewritten.originalOffset(offset),
+      isIndirectCall: (offset) => bytes[offset] === CALL_INDIRECT || bytes[offset] === RETURN_CALL_INDIRECT,
+    };
     const invocation = (): number => this.current().id;
     this.windows = new Windows(
       {
@@ -89,7 +96,7 @@ export class ModuleRuntime {
       this.windows.flush();
       return { answer, fault: null };
     } catch (error) {
-      const fault = faultOf(error, this.frames);
+      const fault = faultOf(error, this.faultContext);
       if (fault === null) throw error;
       // The state is suspect: whatever frame of this instance is still open below ends as killed.
       if (invocation.entry === null || generation === this.generation) {
