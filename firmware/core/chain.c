@@ -129,6 +129,7 @@ void ts_note_place(struct ts_module *module, uint32_t trap_code, uint32_t pc, ui
     fault->vaddr = 0;
     fault->frames[0] = pc;
     fault->count = pc != 0;
+    fault->noted = 0;
     fault->sp = sp;
     fault->return_address = return_address;
 }
@@ -136,12 +137,16 @@ void ts_note_place(struct ts_module *module, uint32_t trap_code, uint32_t pc, ui
 void ts_note_frames(struct ts_module *module)
 {
     struct ts_fault *fault = &module->fault;
+    uint32_t count = 1;
+    if (fault->noted) return;
     struct rt_walk walk = {.pc = fault->frames[0], .sp = fault->sp, .return_address = fault->return_address};
     walk.saved = fault->trap_code != TRAP_STACK_OVERFLOW;
     walk.stack_bottom = module->info->stack_bottom;
     walk.stack_top = module->info->stack_top;
-    while (fault->count != 0 && fault->count < TS_FAULT_FRAMES && rt_step_out(&walk) && rt_find_module(walk.pc - 1) != 0)
-        fault->frames[fault->count++] = walk.pc;
+    while (fault->count != 0 && count < TS_FAULT_FRAMES && rt_step_out(&walk) && rt_find_module(walk.pc - 1) != 0)
+        fault->frames[count++] = walk.pc;
+    if (fault->count != 0) fault->count = (uint8_t)count;
+    fault->noted = 1;
 }
 
 void ts_doom(struct ts_module *module)

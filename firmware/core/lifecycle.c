@@ -269,6 +269,7 @@ void ts_start_now(struct ts_module *module)
     module->state = TS_STATE_STARTING;
     module->intact = 0;
     module->staged = 0;
+    module->fault.noted = 1;
     ts_module_silence(module);
     ts_subscriptions_drop(module->index);
     while (ts_grants_drop_one(module->index)) {

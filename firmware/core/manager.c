@@ -96,7 +96,7 @@ uint32_t ts_module_fault(uint32_t payload, uint32_t bytes, uint32_t response, ui
     int32_t index = ts_module_of_request();
     if (index < 0 || ts_modules[index].fault_count == 0) return TS_NOT_FOUND;
     const struct ts_fault *fault = &ts_modules[index].fault;
-    const struct wasm_stop *stop = ts_fault_frames(fault);
+    const struct wasm_stop *stop = ts_fault_frames(&ts_modules[index]);
     struct ts_cbor out;
     ts_cbor_begin(&out, response, capacity);
     ts_cbor_map(&out, 5);

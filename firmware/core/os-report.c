@@ -17,8 +17,10 @@ const char *ts_fault_reason(const struct ts_fault *fault)
     }
 }
 
-const struct wasm_stop *ts_fault_frames(const struct ts_fault *fault)
+const struct wasm_stop *ts_fault_frames(struct ts_module *module)
 {
+    const struct ts_fault *fault = &module->fault;
+    ts_note_frames(module);
     struct wasm_stop *stop = &rt_mailbox.stop;
     stop->backtrace_count = 0;
     stop->backtrace_cut = 0;
@@ -76,7 +78,7 @@ static void report(struct ts_module *module)
     rt_print(": ");
     print_reason(fault);
     print_time(module);
-    rt_report_frames(ts_fault_frames(fault));
+    rt_report_frames(ts_fault_frames(module));
 }
 
 void ts_report_faults(void)

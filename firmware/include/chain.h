@@ -79,7 +79,8 @@ static inline void ts_let_preempt(void)
 void ts_fault(struct ts_module *module, uint32_t reason);
 /** Notes where an invocation was when it ended. */
 void ts_note_place(struct ts_module *module, uint32_t trap_code, uint32_t pc, uint32_t sp, uint32_t return_address);
-/** Completes the note of the last fault with the frames outwards. Unmasked. */
+/** Completes the note of the last fault with the frames outwards, while the stack is as it was. Unmasked; whoever comes first:
+ * after the fault, or who reports it. */
 void ts_note_frames(struct ts_module *module);
 /** Dooms every live invocation of a module; the innermost running one ends at the next unmasking. */
 void ts_doom(struct ts_module *module);

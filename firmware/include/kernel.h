@@ -128,7 +128,8 @@ struct ts_fault {
     uint8_t cause;
     uint8_t pending; /* not yet printed */
     uint8_t count; /* of frames */
-    uint8_t reserved[3];
+    uint8_t noted; /* no more frames are to come */
+    uint8_t reserved[2];
     uint32_t sp, return_address, vaddr;
     uint32_t time_low, time_high; /* microseconds since the start */
     uint32_t frames[TS_FAULT_FRAMES]; /* pc, then return addresses */

@@ -50,6 +50,6 @@ void ts_report_faults(void);
 /** In words. */
 const char *ts_fault_reason(const struct ts_fault *fault);
 /** Its functions, until the next call; for "sys". */
-const struct wasm_stop *ts_fault_frames(const struct ts_fault *fault);
+const struct wasm_stop *ts_fault_frames(struct ts_module *module);
 
 #endif

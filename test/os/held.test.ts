@@ -6,7 +6,7 @@ import { buildRuntime } from '../../firmware/build.js';
 import { crc32 } from 'node:zlib';
 import { agent, Op, payload } from './agent.js';
 import { baseOf, compilePackage } from './compiled-package.js';
-import { word } from './os-device.js';
+import { handler, IMPORTS, word } from './os-device.js';
 import { violations } from './preempt/invariants.js';
 import { buildSlots, SlotsDevice, type BuiltSlots } from './slots-device.js';
 
@@ -19,6 +19,7 @@ const SMALL = { stack: 2048, memory: { max: 3584 } };
 let built: BuiltSlots;
 let mover: Uint8Array;
 let other: Uint8Array;
+let tired: Uint8Array;
 beforeAll(async () => {
   if (process.env['TEST_RUNTIME'] === undefined) await buildRuntime();
   built = await buildSlots([
@@ -30,6 +31,23 @@ beforeAll(async () => {
   mover = await compilePackage(base, text, { ...entry, ...SMALL });
   const { wat: otherText, ...otherEntry } = agent('other', []);
   other = await compilePackage(base, otherText, { ...otherEntry, ...SMALL, version: '0.9.0' });
+  tired = await compilePackage(
+    base,
+    `${IMPORTS} (memory (export "memory") 1) (data (i32.const 0) "/sys/modules/tiredhold")
+     ${handler('rest', `(i32.store (local.get $r) (call $request (i32.const 3) (i32.const 0) (i32.const 18) (i32.const 18) (i32.const 4) (i32.const 0) (i32.const 0))) (i32.const ${word(2.05, 4)})`)}`,
+    {
+      ...{ name: 'tired', version: '2.0.0' },
+      provides: [
+        {
+          method: 'GET',
+          path: '/rest',
+          handler: 'rest',
+          contract: { response: { type: 'bytes', max: 4 }, deadline: '2s' },
+        },
+      ],
+      requires: [{ path: '/sys/modules/*', methods: ['PUT'] }],
+    },
+  );
 }, 120_000);
 
 let device: SlotsDevice;
@@ -209,10 +227,14 @@ describe('a module that is held', () => {
     expect(device.request('PUT', 'sys/modules/steady', 'hold').code).toBe(4.03);
     expect(device.request('PUT', 'sys/modules/dev', 'hold').code).toBe(4.03);
     expect(control('hold', '?epoch=x')).toBe(4);
-    // The host interrupts a long call and asks: the request waits behind it or is refused.
-    device.prepare('PUT', '/mover', payload(Op.Spin, 100_000));
-    device.machine.run({ maxInstructions: 20_000 });
-    expect(device.frameCount()).toBe(1);
+    // It asks for itself, so it is in the middle of a call.
+    expect(send(tired, '')).toBe(2.04);
+    expect(device.get('rest').payload.readUInt32LE()).toBe(word(4.09));
+    expect(device.slot()).toMatchObject({ held: false, module: 'tired' });
+    expect(device.request('PUT', 'sys/modules/tired', 'hold').code).toBe(2.04);
+    expect(device.get('rest').code).toBe(4.04);
+    expect(device.request('PUT', 'sys/modules/tired', 'resume').code).toBe(2.04);
+    expect(device.get('rest').payload.readUInt32LE()).toBe(word(4.09));
   });
 
   it('takes no state that does not fit it', () => {
@@ -270,8 +292,9 @@ describe('what /sys tells', () => {
     const fault = decode(device.get('sys/modules/mover/fault').payload) as Record<string, unknown>;
     expect(fault).toMatchObject({ n: 1, reason: 'trap', trap: 'unreachable' });
     const backtrace = fault['backtrace'] as number[][];
-    expect(backtrace.length).toBeGreaterThan(0);
-    expect(device.calm().console).toContain(`#0 func ${backtrace[0]![0]} `);
+    // Also for a caller below the reporter: the reporter runs before the caller goes on.
+    expect(backtrace.length).toBeGreaterThan(1);
+    expect(device.calm().console).toContain(`#1 func ${backtrace[1]![0]} `);
     expect(device.console).toContain(`@0x${backtrace[0]![1]!.toString(16)}`);
   });
 });

@@ -1,6 +1,7 @@
-// The power fails during install, replace, roll-back and remove: whatever operation of the flash it cuts, the device boots
-// into the old or the new state, the other module runs, and the operation can be done again. POWER_CUTS=all makes every
-// cut; otherwise a part of them, another one each day.
+// The power fails during install, replace, roll-back, remove, and while a module is moved (a held install, hold, resume):
+// whatever operation of the flash it cuts, the device boots into the old or the new state, the other module runs, and the
+// operation can be done again. POWER_CUTS=all makes every cut; otherwise a part of them, another one each day.
+import { decode } from 'cborg';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { buildRuntime } from '../../firmware/build.js';
 import { cutEverywhere, SHARES, type Cut } from './powercut.js';
@@ -63,6 +64,27 @@ function expectOneOf(cut: Cut, allowed: readonly number[]): number {
   expect(slot.state, where).toBe(now === 0 ? 'empty' : 'confirmed');
   expect(slot.module, where).toBe(now === 0 ? '' : 'guest');
   return now;
+}
+
+/** Held or not, whole either way: what the journal says is what there is. */
+function expectHeld(cut: Cut, allowed: readonly ('empty' | 'held' | 'running')[]): string {
+  const { device, operation, kind, share } = cut;
+  const where = `operation ${operation} (${kind}), share ${share}; console: ${device.console}`;
+  const slot = device.slot();
+  const { code, payload } = device.get('sys/modules/guest');
+  const now = code === 4.04 ? 'empty' : (decode(payload) as { state: string }).state;
+  expect(allowed, where).toContain(now);
+  expect(slot.held, where).toBe(now === 'held');
+  expect(slot.module, where).toBe(now === 'empty' ? '' : 'guest');
+  expect(running(device), where).toBe(now === 'running' ? 1 : 0);
+  expect(device.get('steady').code, where).toBe(2.05);
+  if (now !== 'empty') expect(slot.epoch, where).toBe(now === 'held' ? 5 : slot.epoch);
+  return now;
+}
+
+function control(device: SlotsDevice, wish: string): void {
+  expect(device.request('PUT', 'sys/modules/guest?epoch=5', wish).code, device.console).toBe(2.04);
+  device.calm();
 }
 
 function install(device: SlotsDevice, file: Buffer): void {
@@ -136,6 +158,83 @@ describe('power cuts', () => {
     });
     expect(result.boots).toBe(result.operations * SHARES.length);
     report('remove', result);
+  }, 600_000);
+
+  it('while a module comes that is held', () => {
+    const found = new Set<string>();
+    const result = cutEverywhere(
+      built,
+      empty,
+      (device) => {
+        expect(device.install(version(1), 'main', 1024, '?held=5').code).toBe(2.04);
+        device.calm();
+      },
+      (cut) => {
+        found.add(expectHeld(cut, ['empty', 'held']));
+        if (!again(cut)) return;
+        const held = cut.device.slot().held;
+        const { code } = held
+          ? cut.device.request('POST', 'sys/slots/main/commit?held=5')
+          : cut.device.install(version(1), 'main', 1024, '?held=5');
+        expect(code).toBe(2.04);
+        cut.device.calm();
+        control(cut.device, 'start');
+        expect(running(cut.device)).toBe(1);
+      },
+      chosen,
+    );
+    report('held install', result);
+    if (ALL) expect([...found].sort()).toEqual(['empty', 'held']);
+  }, 1_800_000);
+
+  it('while a module is held, goes on, starts', () => {
+    const held = new SlotsDevice(built, installed).calm();
+    control(held, 'hold');
+    const flash = Uint8Array.from(held.machine.flash);
+    const steps: [string, Uint8Array, (device: SlotsDevice) => void][] = [
+      ['hold', installed, (device) => control(device, 'hold')],
+      [
+        'resume',
+        flash,
+        (device) => {
+          const state = device.request('GET', 'sys/modules/guest/state').payload;
+          expect(device.request('PUT', 'sys/modules/guest/state?offset=0', state).code).toBe(2.04);
+          control(device, 'resume');
+        },
+      ],
+      ['start', flash, (device) => control(device, 'start')],
+      [
+        'come back by hash',
+        flash,
+        (device) => {
+          const { hash } = device.slot();
+          remove(device);
+          const uri = `sys/slots/main/commit?held=5&hash=${Buffer.from(hash).toString('hex')}`;
+          expect(device.request('POST', uri).code).toBe(2.04);
+          device.calm();
+        },
+      ],
+    ];
+    for (const [name, start, step] of steps) {
+      const found = new Set<string>();
+      const allowed = name.startsWith('come') ? (['empty', 'held'] as const) : (['held', 'running'] as const);
+      const result = cutEverywhere(built, start, step, (cut) => {
+        const now = expectHeld(cut, allowed);
+        found.add(now);
+        // The other way, wherever it is: nothing of the cut is left.
+        if (now === 'held') control(cut.device, 'start');
+        else if (now === 'running') control(cut.device, 'hold');
+        expect(running(cut.device)).toBe(now === 'held' ? 1 : 0);
+      });
+      expect(result.boots).toBe(result.operations * SHARES.length);
+      // And once it has been done.
+      const done = new SlotsDevice(built, start).calm();
+      step(done);
+      const device = new SlotsDevice(built, done.machine.flash).calm();
+      found.add(expectHeld({ device, operation: 0, kind: 'program', number: 0, inJournal: true, share: 1 }, allowed));
+      expect([...found].sort(), name).toEqual([...allowed]);
+      report(name, result);
+    }
   }, 600_000);
 
   it('while the journal moves to its other sector', () => {

@@ -146,7 +146,7 @@ export class SlotsDevice extends OsDevice {
   }
 
   /** Sends a package; the first answer that is no success, or that of the commit. */
-  install(file: Uint8Array, slot = 'main', piece = 1024): Answer {
+  install(file: Uint8Array, slot = 'main', piece = 1024, query = ''): Answer {
     const total = Buffer.alloc(4);
     total.writeUInt32LE(file.length);
     const begun = this.request('POST', `sys/slots/${slot}`, total);
@@ -156,7 +156,7 @@ export class SlotsDevice extends OsDevice {
       const answer = this.request('PUT', `sys/slots/${slot}?offset=${offset}`, part);
       if (answer.code >= 3) return answer;
     }
-    return this.request('POST', `sys/slots/${slot}/commit`);
+    return this.request('POST', `sys/slots/${slot}/commit${query}`);
   }
 
   slot(name = 'main'): SlotView {
