@@ -96,7 +96,7 @@ describe('envelopes', () => {
     const taken: number[] = [];
     for (let at = 0; at < bytes.length; at++) {
       for (const change of [1, 0x80, 0xff]) {
-        const changed = bytes.slice();
+        const changed = Uint8Array.from(bytes);
         changed[at]! ^= change;
         if (reason(() => b.open(changed, REQUEST)) !== 'taken') continue;
         taken.push(bytes[at]!);
@@ -108,6 +108,28 @@ describe('envelopes', () => {
     for (let length = 0; length < bytes.length; length++)
       expect(reason(() => b.open(bytes.slice(0, length), REQUEST))).not.toBe('taken');
     expect(reason(() => b.open(bytes, REQUEST))).toBe('taken');
+  });
+});
+
+describe('records', () => {
+  it('count for their key, for ever, if their writer was a member then', () => {
+    const [a, b] = [edge('a', { expires: now + DAY }), edge('b')];
+    const record = a.sealRecord('placement x', body);
+    expect(b.openRecord('placement x', record)).toMatchObject({ from: 'a', time: now });
+    expect(reason(() => b.openRecord('placement y', record))).toBe('kind');
+    expect(reason(() => b.open(record, REQUEST))).toBe('signature');
+    expect(reason(() => b.openRecord('x', a.seal(request).bytes))).toBe('signature');
+    const changed = Uint8Array.from(record);
+    changed[changed.length - 80]! ^= 1;
+    expect(reason(() => b.openRecord('placement x', changed))).not.toBe('taken');
+    now += 2 * DAY;
+    expect(b.openRecord('placement x', record).from).toBe('a');
+    // What it writes after its certificate has ended is void.
+    const late = a.sealRecord('placement x', body);
+    expect(reason(() => b.openRecord('placement x', late))).toBe('certificate');
+    const plain = new PlainEnvelopes('a').sealRecord('placement x', body);
+    expect(reason(() => b.openRecord('placement x', plain))).toBe('malformed');
+    expect(reason(() => new PlainEnvelopes('b').openRecord('placement x', record))).toBe('malformed');
   });
 });
 

@@ -34,6 +34,21 @@ export interface Envelopes {
   seal(message: Message): { readonly bytes: Uint8Array; readonly id: string };
   /** Checks and opens one. @throws EnvelopeRefused */
   open(bytes: Uint8Array, expected: Expected): Opened;
+  /** Signs what is kept under a key where others can write too. */
+  sealRecord(key: string, body: Uint8Array): Uint8Array;
+  /**
+   * Opens what is kept under a key. It has no age: it counts as long as its signer was a member when it was written.
+   * @throws EnvelopeRefused
+   */
+  openRecord(key: string, bytes: Uint8Array): OpenedRecord;
+}
+
+export interface OpenedRecord {
+  /** The edge that wrote it, without `edge:`. */
+  readonly from: string;
+  /** Milliseconds since 1970. */
+  readonly time: number;
+  readonly body: Uint8Array;
 }
 
 /** `answer`: to which request, and who was asked. */
@@ -66,6 +81,7 @@ export const WINDOW_MS = 30_000;
 const VERSION = 1;
 const ID_BYTES = 16;
 const CONTEXT = Buffer.from('thingspire edge message');
+const RECORD_CONTEXT = Buffer.from('thingspire edge record');
 /** Certificates whose signature was checked already. */
 const MAX_KNOWN_CERTIFICATES = 1_000;
 const EVERYBODY = '*';
@@ -93,6 +109,18 @@ function read(payload: Uint8Array): Opened {
   if (!texts || !bytes || !Number.isSafeInteger(time) || id.length !== ID_BYTES)
     return refuse('malformed', 'not an envelope');
   return { kind, from, to, id: hex(id), time, caller, body, ...(re === null ? {} : { re: hex(re) }) };
+}
+
+/** [version, key, from, time, body] */
+type RecordContent = [number, string, string, number, Uint8Array];
+
+function readRecord(payload: Uint8Array, wanted: string): OpenedRecord {
+  const value = tryDecode(payload);
+  const [version, key, from, time, body] = (Array.isArray(value) ? value : []) as Partial<RecordContent>;
+  if (version !== VERSION || typeof from !== 'string' || !Number.isSafeInteger(time) || !(body instanceof Uint8Array))
+    return refuse('malformed', 'not a record');
+  if (key !== wanted) return refuse('kind', `a record of ${String(key)}, not of ${wanted}`);
+  return { from, time: time!, body };
 }
 
 function tryDecode(bytes: Uint8Array): unknown {
@@ -132,20 +160,26 @@ export class SignedEnvelopes implements Envelopes {
     return { bytes: encode([certificate, Uint8Array.from(signed)]), id: hex(id) };
   }
 
+  sealRecord(key: string, body: Uint8Array): Uint8Array {
+    const { edge, privateKey, certificate } = this.identity;
+    const content = encode([VERSION, key, edge, this.clock(), body] satisfies RecordContent);
+    return encode([certificate, Uint8Array.from(signMessage(content, privateKey, RECORD_CONTEXT))]);
+  }
+
+  openRecord(key: string, bytes: Uint8Array): OpenedRecord {
+    const { payload, sender } = this.unwrap(bytes, RECORD_CONTEXT);
+    const record = readRecord(payload, key);
+    if (record.from !== sender.edge) refuse('signature', `${sender.edge} signed for ${record.from}`);
+    if (record.time > sender.expires || record.time < sender.issued - WINDOW_MS)
+      refuse('certificate', `${sender.edge}: written while it was no member`);
+    return record;
+  }
+
   open(bytes: Uint8Array, expected: Expected): Opened {
-    const parts = tryDecode(bytes);
-    const [certificate, signed] = Array.isArray(parts) ? (parts as unknown[]) : [];
-    if (!(certificate instanceof Uint8Array) || !(signed instanceof Uint8Array))
-      return refuse('malformed', 'not a signed envelope');
     const now = this.clock();
-    const sender = this.sender(certificate, now);
-    let payload: Uint8Array;
-    try {
-      payload = openMessage(signed, sender.edge, sender.key, CONTEXT);
-    } catch (error) {
-      return refuse('signature', (error as Error).message);
-    }
+    const { payload, sender } = this.unwrap(bytes, CONTEXT);
     const opened = read(payload);
+    if (now > sender.expires) refuse('certificate', `${sender.edge}: expired`);
     if (opened.from !== sender.edge) refuse('signature', `${sender.edge} signed for ${opened.from}`);
     check(opened, this.identity.edge, expected);
     const late = this.replays.take(opened.from, opened.id, opened.time, now);
@@ -154,19 +188,32 @@ export class SignedEnvelopes implements Envelopes {
     return opened;
   }
 
-  private sender(bytes: Uint8Array, now: number): EdgeCertificate {
-    const key = hex(bytes);
-    let certificate = this.known.get(key);
-    if (certificate === undefined) {
-      try {
-        certificate = openCertificate(bytes, this.identity.root, 'certificate');
-      } catch (error) {
-        return refuse('certificate', (error as Error).message);
-      }
-      if (this.known.size >= MAX_KNOWN_CERTIFICATES) this.known.clear();
-      this.known.set(key, certificate);
+  /** Checks both signatures: the root's under the certificate, the certificate's under the contents. */
+  private unwrap(bytes: Uint8Array, context: Uint8Array): { payload: Uint8Array; sender: EdgeCertificate } {
+    const parts = tryDecode(bytes);
+    const [certificate, signed] = Array.isArray(parts) ? (parts as unknown[]) : [];
+    if (!(certificate instanceof Uint8Array) || !(signed instanceof Uint8Array))
+      return refuse('malformed', 'not signed');
+    const sender = this.sender(certificate);
+    try {
+      return { payload: openMessage(signed, sender.edge, sender.key, context), sender };
+    } catch (error) {
+      return refuse('signature', (error as Error).message);
     }
-    if (now > certificate.expires) refuse('certificate', `${certificate.edge}: expired`);
+  }
+
+  private sender(bytes: Uint8Array): EdgeCertificate {
+    const key = hex(bytes);
+    const known = this.known.get(key);
+    if (known !== undefined) return known;
+    let certificate: EdgeCertificate;
+    try {
+      certificate = openCertificate(bytes, this.identity.root, 'certificate');
+    } catch (error) {
+      return refuse('certificate', (error as Error).message);
+    }
+    if (this.known.size >= MAX_KNOWN_CERTIFICATES) this.known.clear();
+    this.known.set(key, certificate);
     return certificate;
   }
 }
@@ -184,5 +231,13 @@ export class PlainEnvelopes implements Envelopes {
     const opened = read(bytes);
     check(opened, this.edge, expected);
     return opened;
+  }
+
+  sealRecord(key: string, body: Uint8Array): Uint8Array {
+    return encode([VERSION, key, this.edge, Date.now(), body] satisfies RecordContent);
+  }
+
+  openRecord(key: string, bytes: Uint8Array): OpenedRecord {
+    return readRecord(bytes, key);
   }
 }
