@@ -12,6 +12,10 @@ export interface EdgeCommandArgs {
   readonly firmware: readonly string[];
   readonly key: string | undefined;
   readonly nats: string | undefined;
+  readonly natsCa: string | undefined;
+  readonly natsCert: string | undefined;
+  readonly natsKey: string | undefined;
+  readonly natsCreds: string | undefined;
   readonly tls: boolean;
   readonly tlsCert: string | undefined;
   readonly tlsKey: string | undefined;
@@ -69,7 +73,15 @@ export const edgeCommand: Command<EdgeCommandArgs> = {
         type: 'string',
         requiresArg: true,
       }) // prettier-ignore
-      .option('nats', { describe: 'NATS server(s) that several edges share', type: 'string', requiresArg: true })
+      .option('nats', {
+        describe: 'nats://HOST or tls://HOST, with USER:PASSWORD@ or TOKEN@: the NATS server (or several, with commas)',
+        type: 'string',
+        requiresArg: true,
+      })
+      .option('nats-ca', { describe: 'certificate that NATS is known by', type: 'string', requiresArg: true })
+      .option('nats-cert', { describe: 'certificate that is shown to NATS', type: 'string', requiresArg: true })
+      .option('nats-key', { describe: 'and its key', type: 'string', requiresArg: true })
+      .option('nats-creds', { describe: 'credentials file for NATS', type: 'string', requiresArg: true })
       .option('tls', { describe: 'HTTPS, with a certificate of its own', type: 'boolean', default: false })
       .option('tls-cert', { describe: 'HTTPS with this certificate', type: 'string', requiresArg: true })
       .option('tls-key', { describe: 'and its key', type: 'string', requiresArg: true })

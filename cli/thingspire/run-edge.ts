@@ -70,11 +70,20 @@ export async function runEdge(args: EdgeCommandArgs): Promise<number> {
 }
 
 /** What the edges at a NATS server share; packages are kept near too. @throws DiagnosticError W902 */
-async function natsFleet(servers: string, { name, data }: EdgeCommandArgs, security: Security): Promise<Fleet> {
-  const { NatsFleet } = await import('../../edge/nats/fleet.js');
+async function natsFleet(address: string, args: EdgeCommandArgs, security: Security): Promise<Fleet> {
+  const [{ NatsFleet }, { natsAccess }] = await Promise.all([
+    import('../../edge/nats/fleet.js'),
+    import('../../edge/nats/access.js'),
+  ]);
+  const { name, data, natsCa: ca, natsCert: cert, natsKey: key, natsCreds: creds } = args;
   const { envelopes } = security;
   const onProblem = (text: string): void => note(`NATS: ${text}\n`);
-  const fleet = await NatsFleet.connect({ edge: name, servers: servers.split(','), envelopes, onProblem });
+  const fleet = await NatsFleet.connect({
+    ...natsAccess(address, { ca, cert, key, creds }),
+    edge: name,
+    envelopes,
+    onProblem,
+  });
   return {
     registry: fleet.registry,
     events: fleet.events,
