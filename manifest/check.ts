@@ -8,10 +8,10 @@ import { numberRequirements } from './requirements.js';
 import { covers, isElsewhere, isNative, routeShape } from './routes.js';
 import type { Provided } from './routes.js';
 
-/** The kernel's own modules, and names that imports have taken. */
-const RESERVED_NAMES: ReadonlySet<string> = new Set(['sys', 'dev', 'edge0', 'edge1', 'env', 'thingspire']);
 /** What an edge calls its clients when nobody has a token. */
 const GATEWAYS = ['http', 'coap'] as const;
+/** The kernel's own modules, names that imports have taken, and callers that are no modules. */
+const RESERVED_NAMES: ReadonlySet<string> = new Set(['sys', 'dev', 'edge0', 'edge1', 'env', 'thingspire', ...GATEWAYS]);
 /** sys, dev, and the two workers for requests of other devices. */
 const NATIVE_MODULES = 4;
 
@@ -27,7 +27,7 @@ export function checkManifest(app: AppModel, findings: Findings, complete: boole
   checkNames(app, findings);
   const provided = app.modules.flatMap((module) => module.provides.map((service) => ({ module, service })));
   checkRoutes(provided, findings);
-  const known = new Set([...RESERVED_NAMES, ...GATEWAYS, ...app.modules.map(({ name }) => name)]);
+  const known = new Set([...RESERVED_NAMES, ...app.modules.map(({ name }) => name)]);
   for (const { service } of provided) {
     service.contract.callers?.forEach((caller, i) => {
       const where = `${service.pointer}/contract/callers/${i}`;

@@ -139,6 +139,7 @@ describe('meaning', () => {
     const where = '/modules/0/provides/0/contract/callers/0';
     for (const wrong of ['user:', '*', 'b@', '@porch', 'b@*', 'user:a*', 'user:a@porch', 'B', 'b@porch@x', 'b:c'])
       expect(calledBy(wrong)).toEqual([`W802 ${where}`]);
+    expect(faults(app({ modules: [module({ name: 'http' })] }))).toEqual(['W804 /modules/0/name']);
     const own = app({ modules: [module({ provides: [service({ contract: { callers: ['b@app'] } })] })] });
     expect(warnings(own)).toEqual([`W806 ${where}`]);
   });

@@ -57,11 +57,17 @@ static uint32_t format_of(const char *attributes)
     return TS_NO_FORMAT;
 }
 
-/** Is `caller` one of those that an entry means: itself, or somebody when it ends with a star? */
+/** Is `caller` one of those that an entry means: itself, or any one name in the place of a star at the end? */
 static int names(const char *entry, const char *caller, uint32_t bytes)
 {
     for (uint32_t i = 0; i < bytes; i++) {
-        if (entry[i] == '*') return 1;
+        if (entry[i] == '*') {
+            for (; i < bytes; i++) {
+                char c = caller[i];
+                if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-')) return 0;
+            }
+            return 1;
+        }
         if (entry[i] != caller[i] || entry[i] == 0) return 0;
     }
     return entry[bytes] == 0;

@@ -137,11 +137,40 @@ describe('requests', () => {
     expect(link.request({ uri: '/item/a%2Fb'.replace('%2F', '?') }).code).toBe('2.05');
   });
   it('come from who the edge says', () => {
-    expect(link.request({ uri: '/private' }).code).toBe('4.03');
-    expect(link.request({ uri: '/private', caller: 'stranger' }).code).toBe('4.03');
-    expect(link.request({ uri: '/private', caller: 'second@elsewhere' }).code).toBe('4.03');
-    expect(link.request({ uri: '/private', caller: 'second' }).payload.toString()).toBe('second');
+    const allowed: Record<string, readonly string[]> = {
+      private: ['second', 'console@porch', 'user:anna', 'user:bob'],
+      users: ['user:anna', 'user:bob', 'user:eve'],
+    };
+    const callers = [undefined, 'stranger', 'second', 'second@elsewhere', 'console', 'console@porch', 'console@porch2'];
+    callers.push('user:anna', 'user:bob', 'user:eve', 'user:', 'users', 'user', 'user:eve@porch', 'user:*');
+    // Again and again, in another order: what is known of a request says nothing of another one.
+    for (let i = 0; i < 60; i++) {
+      const caller = callers[(i * 7) % callers.length];
+      for (const [path, who] of Object.entries(allowed)) {
+        const answer = link.request({ uri: `/${path}`, ...(caller === undefined ? {} : { caller }) });
+        const wanted = who.includes(caller ?? '') ? '2.05' : '4.03';
+        expect(`${path} ${caller}: ${answer.code}`).toBe(`${path} ${caller}: ${wanted}`);
+        if (answer.code === '2.05') expect(answer.payload.toString()).toBe(caller);
+      }
+    }
     expect(link.request({ uri: '/who', caller: 'display@hall' }).payload.toString()).toBe('display@hall');
+  });
+  it('are known again, whatever else they bring', () => {
+    for (let i = 0; i < 40; i++) {
+      const payload = Buffer.alloc((i * 5) % 70, i);
+      const token = Buffer.alloc(i % 9, i);
+      const answer = link.request({ method: 'PUT', uri: '/echo', payload, token });
+      expect(answer).toMatchObject({ code: '2.05', token, payload });
+      expect(link.request({ uri: `/echo` }).code).toBe('4.05');
+      expect(link.request({ method: 'PUT', uri: `/echo?x=${i}`, payload }).payload.equals(payload)).toBe(true);
+      expect(link.request({ uri: `/item/${i % 3}?x=` }).payload.toString()).toBe(`${i % 3}`);
+    }
+    // A payload marker without payload; a module that has been stopped.
+    link.send(Buffer.concat([link.encode({ uri: '/value', mid: 77, token: Buffer.alloc(2) }), Buffer.from([0xff])]));
+    link.run(2);
+    expect(link.take(({ messageId }) => messageId === 77)).toMatchObject({ reset: true });
+    expect(link.request({ method: 'PUT', uri: '/sys/modules/sensor', payload: 'stop' }).code).toBe('2.04');
+    expect(link.request({ method: 'PUT', uri: '/echo' }).code).toBe('5.03');
   });
   it('are run once, however often they come', () => {
     const request = { method: 'POST', uri: '/count', mid: 7 } as const;
