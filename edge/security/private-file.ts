@@ -27,6 +27,13 @@ export function readPrivateFile(path: string): Buffer | null {
   }
 }
 
+/** The same where there must be one. @throws DiagnosticError W601 if there is none, W913 */
+export function readSecret(path: string): Buffer {
+  const bytes = readPrivateFile(path);
+  if (bytes === null) throw new DiagnosticError('W601', 'no such file or folder', { file: path });
+  return bytes;
+}
+
 /** Writes a secret: at every moment the file is the old one or the new one, and never readable by others. */
 export function writePrivateFile(path: string, content: string | Uint8Array): void {
   const fresh = `${path}.${process.pid}.new`;

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { generate } from 'selfsigned';
 import { DiagnosticError } from '../../compiler/diagnostics.js';
 import { fingerprintOf } from './fingerprint.js';
-import { readPrivateFile, writePrivateFile } from './private-file.js';
+import { readPrivateFile, readSecret, writePrivateFile } from './private-file.js';
 
 export interface TlsFiles {
   readonly certificate: string;
@@ -37,9 +37,7 @@ export function readTls({ certificate, key }: TlsFiles): TlsIdentity {
   } catch (error) {
     throw new DiagnosticError('W601', (error as Error).message, { file: certificate });
   }
-  const secret = readPrivateFile(key);
-  if (secret === null) throw new DiagnosticError('W601', 'no such file', { file: key });
-  return check(cert, secret.toString('utf8'), certificate, false);
+  return check(cert, readSecret(key).toString('utf8'), certificate, false);
 }
 
 /**
