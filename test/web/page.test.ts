@@ -1,12 +1,11 @@
 // The page in a real Chromium, over two real edges with real modules: what people do with it. Every test ends with a look
 // at what the browser complained about.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Browser, ElementHandle, Page } from 'puppeteer-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { axeFindings } from './axe.js';
 import { chromium, launch, openPage, type WatchedPage } from './browser.js';
 import { counter, faulty, hasLines, startFleet, type RealFleet } from './real-fleet.js';
 
@@ -38,18 +37,6 @@ const shows = (selector: string, wanted: string): Promise<unknown> =>
 async function middle(element: ElementHandle | null): Promise<{ x: number; y: number }> {
   const box = (await element!.boundingBox())!;
   return { x: box.x + box.width / 2, y: box.y + box.height / 2 };
-}
-async function findings(): Promise<string[]> {
-  const source = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-  await page.evaluate(source);
-  return page.evaluate(async () => {
-    interface Result {
-      violations: { id: string; nodes: { html: string; failureSummary: string }[] }[];
-    }
-    const axe = (globalThis as unknown as { axe: { run(): Promise<Result> } }).axe;
-    const { violations } = await axe.run();
-    return violations.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html} ${node.failureSummary}`));
-  });
 }
 const closeNotices = (): Promise<void> =>
   page.$$eval('.toast [aria-label="Dismiss notice"]', (buttons) =>
@@ -90,7 +77,7 @@ describe.skipIf(chromium === null)('The page over two edges', { timeout: 120_000
       clearInterval(calling);
     }
     expect(called).toBeGreaterThan(0);
-    expect(await findings()).toEqual([]);
+    expect(await axeFindings(page)).toEqual([]);
     expect(watched.problems).toEqual([]);
   });
 
@@ -131,7 +118,7 @@ describe.skipIf(chromium === null)('The page over two edges', { timeout: 120_000
     await page.focus(COUNTER);
     await page.keyboard.press('m');
     await page.waitForSelector('[role=menu] [role=menuitem]:focus');
-    expect(await findings()).toEqual([]);
+    expect(await axeFindings(page)).toEqual([]);
     await page.keyboard.press('End');
     await page.keyboard.press('Home');
     for (let i = 0; i < 10 && !(await text('[role=menuitem]:focus')).includes('cloud'); i++)
@@ -177,7 +164,7 @@ describe.skipIf(chromium === null)('The page over two edges', { timeout: 120_000
     const input = await page.$('[data-place="edge:hub"] input[type=file]');
     await input!.uploadFile(bad, join(folder, 'things.json'));
     await page.waitForSelector('dialog[open] .file');
-    expect(await findings()).toEqual([]);
+    expect(await axeFindings(page)).toEqual([]);
     await page.click('dialog button[value=check]');
     await page.waitForSelector('dialog .errors li');
     expect(await text('dialog .errors')).toMatch(/W\d{3}/);
@@ -202,7 +189,7 @@ describe.skipIf(chromium === null)('The page over two edges', { timeout: 120_000
     await shows('aside .backtrace li', 'get_ratio');
     await shows('.line.fault', 'divide');
     expect(await text('#alerts')).toContain('Fault in faulty of home');
-    expect(await findings()).toEqual([]);
+    expect(await axeFindings(page)).toEqual([]);
     expect(watched.problems).toEqual([]);
   });
 });

@@ -144,7 +144,7 @@ export function loginForm() {
     void login(String(new FormData(form).get('token') ?? '').trim());
   };
   return html`<form class="login" @submit=${submit}>
-    <h2>Log in to this edge</h2>
+    <h1>Log in to this edge</h1>
     <p>It asks for a token. Whoever runs the edge can give you one.</p>
     <label>Token <input name="token" type="password" autocomplete="current-password" required autofocus /></label>
     ${state.loginError === '' ? nothing : html`<p class="result bad">${state.loginError}</p>`}

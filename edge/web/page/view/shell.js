@@ -18,7 +18,7 @@ export function shell() {
   if (fleet.edge === '') {
     const text = connection === 'away' ? 'The edge does not answer. Trying again…' : 'Asking the edge…';
     return html`${head()}
-      <main id="fleet" class="alone"><p class="nothing">${text}</p></main>`;
+      <main id="fleet" class="alone"><h1 class="nothing">${text}</h1></main>`;
   }
   const side = details();
   return html`${head()}
