@@ -8,7 +8,7 @@ import { DiagnosticError } from '../../compiler/diagnostics.js';
 import type { FirmwareDescription } from '../../manifest/firmware.js';
 import { rawPublicKey } from '../../manifest/keys.js';
 import { signMessage } from '../../manifest/cose.js';
-import { modelOfPackage } from '../fleet/edge-place.js';
+import { FREEZE_LEASE_MS, modelOfPackage } from '../fleet/edge-place.js';
 import { RecentAnswers } from '../fleet/recent-answers.js';
 import {
   NOT_HERE,
@@ -52,6 +52,8 @@ const DRAIN_MS = 9000;
 /** Until a module that was added, started or resumed shows as that. */
 const SETTLE_MS = 5000;
 const POLL_MS = 20;
+/** As at an edge: so long a module stays prepared for a mover that does not come back. */
+const PREPARE_LEASE_MS = 600_000;
 /** A waiting request whose caller does not say how long. */
 const PARK_MS = 60_000;
 
@@ -199,7 +201,7 @@ export class DevicePlace implements PlaceLink, ModulePlace {
     if (resident.phase !== 'running' && resident.phase !== 'frozen')
       throw new DiagnosticError('W904', `${module} does not run on ${this.options.name}`);
     const layout = (await this.compiled(resident)).state;
-    resident.phase = 'frozen';
+    resident.freeze();
     try {
       if (!(await resident.drained(DRAIN_MS))) throw new DiagnosticError('W904', `${module} is busy all the time`);
       await this.hold(module);
@@ -246,10 +248,13 @@ export class DevicePlace implements PlaceLink, ModulePlace {
   async modules(): Promise<readonly { thing: string; module: string; epoch: number; state: RunState }[]> {
     const { thing } = this.options;
     const states = new Map((await this.api.modules()).map(({ name, state }) => [name, state]));
+    const now = performance.now();
     return [...this.residents.values()]
-      .filter(({ phase }) => phase !== 'cached')
-      .map(({ module, epoch, phase }) => {
-        const state = phase === 'running' ? runState(states.get(module)) : 'stopped';
+      .filter(({ phase, since }) => phase !== 'cached' && (phase !== 'prepared' || now - since > PREPARE_LEASE_MS))
+      .map(({ module, epoch, phase, since }) => {
+        // One that is frozen belongs to who moves it, until that counts as dead.
+        const moving = phase === 'frozen' && now - since < FREEZE_LEASE_MS;
+        const state = phase === 'running' ? runState(states.get(module)) : moving ? 'running' : 'stopped';
         return { thing, module, epoch, state };
       });
   }
@@ -321,7 +326,10 @@ export class DevicePlace implements PlaceLink, ModulePlace {
       const known = this.residents.get(module);
       if (known === undefined) {
         const content = await this.content(module);
-        this.residents.set(module, new Resident(module, slot, epoch, held ? 'frozen' : 'running', content));
+        const found = new Resident(module, slot, epoch, held ? 'frozen' : 'running', content);
+        // Nobody who moves it is known.
+        found.since = -Infinity;
+        this.residents.set(module, found);
       } else if (!held && known.phase !== 'running') known.run(epoch);
       else if (held && known.phase === 'running') await this.resume(known);
       else if (held && known.phase === 'frozen' && !known.frozenState) await this.release(this.options.thing, module);

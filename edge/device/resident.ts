@@ -18,6 +18,8 @@ export class Resident {
   known: Buffer | null = null;
   /** `known` is the state it was frozen with. */
   frozenState = false;
+  /** When `phase` became what it is, in performance.now(). */
+  since = performance.now();
   /** It was told to start, or to go on, and has not said that it does not. */
   started = false;
   private inflight = 0;
@@ -32,6 +34,11 @@ export class Resident {
     /** Null: installed by somebody else, and never seen by this edge. */
     public content: Package | null,
   ) {}
+
+  freeze(): void {
+    this.phase = 'frozen';
+    this.since = performance.now();
+  }
 
   /** Waits while it is frozen. False: it has gone, or `ms` have passed. */
   async arrived(ms: number): Promise<boolean> {

@@ -207,7 +207,8 @@ function readEvents(bytes: Uint8Array, layout: StateLayout) {
     const [id, address, capacity, length] = [word(), word(), word(), word()];
     const start = take(Math.ceil(length / 4) * 4);
     const uri = Buffer.from(bytes.subarray(start, start + length)).toString('utf8');
-    subscriptions.push({ id, address, capacity, uri });
+    // The kernel leaves out the first slash.
+    subscriptions.push({ id, address, capacity, uri: `/${uri}` });
   }
   if (at !== bytes.length) throw fault(layout, 'something follows the subscriptions');
   return { timers, subscriptions };
@@ -226,7 +227,7 @@ function writeEvents(
   words.push(subscriptions.length);
   const parts = [wordBytes(words)];
   for (const { id, uri, address, capacity } of subscriptions) {
-    const text = Buffer.from(uri, 'utf8');
+    const text = Buffer.from(uri.replace(/^\//, ''), 'utf8');
     if (text.length > MAX_OBSERVED_URI) throw fault(layout, `it observes ${uri}, too long a path for a device`);
     const padded = Buffer.alloc(Math.ceil(text.length / 4) * 4);
     text.copy(padded);
