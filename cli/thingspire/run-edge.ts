@@ -5,6 +5,7 @@ import type { AttachedDevice } from '../../edge/server/devices.js';
 import { CachedPackages, packageHash } from '../../edge/fleet/packages.js';
 import { EdgeServer } from '../../edge/server/edge-server.js';
 import { filePackages, localFleet, type Fleet } from '../../edge/server/fleet.js';
+import { readSecret } from '../../edge/security/private-file.js';
 import { Security } from '../../edge/security/security.js';
 import type { TlsFiles } from '../../edge/security/tls.js';
 import { readFirmware, type FirmwareDescription } from '../../manifest/firmware.js';
@@ -138,7 +139,7 @@ function devicesOf({ device, firmware, key }: EdgeCommandArgs): AttachedDevice[]
     if (file === undefined) throw new DiagnosticError('W605', `--firmware: "${text}" is not [DEVICE=]FILE`);
     images.set(name, readFirmware(readInput(file), displayName(file)));
   }
-  const privateKey = key === undefined ? null : readPrivateKey(readInput(key), displayName(key));
+  const privateKey = key === undefined ? null : readPrivateKey(readSecret(key), displayName(key));
   const specs = device.map(parseDeviceSpec);
   for (const name of images.keys())
     if (name !== '' && !specs.some((spec) => spec.name === name))

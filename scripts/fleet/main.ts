@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import type { MoveEvent } from '../../edge/fleet/events.js';
 import { EdgeClient } from '../../cli/thingspire/client.js';
 import { readFleet } from '../../cli/thingspire/fleet-view.js';
-import { Load } from './load.js';
+import { Load, type LoadReport } from './load.js';
 import { EDGES, freePort, openStage, THING, type Stage } from './stage.js';
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
@@ -91,23 +91,31 @@ async function atWork(client: EdgeClient, load: Load): Promise<void> {
   await until('samples', async () => ((await lastSample(client)) ?? 0) > sample);
 }
 
-async function tour({ urls }: Stage): Promise<boolean> {
-  const client = clientOf(urls.house);
-  const load = new Load(
-    Array.from({ length: CALLERS }, (_, i) => `${urls[EDGES[i % EDGES.length]!]}/things/${THING}/weather/reading`),
-    check ? 10 : 40,
-  );
+async function travel(client: EdgeClient, load: Load): Promise<void> {
   await atWork(client, load);
   for (let stop = 1; check ? stop < TOUR.length : !interrupted; stop++) {
     const to = TOUR[stop % TOUR.length]!;
     if (!check) await sleep(DEMO_STOP_MS);
-    if (interrupted) break;
+    if (interrupted) return;
     if (to === TOUR[(stop - 1) % TOUR.length]) continue;
     const { from, pauseMs = 0, stateBytes = 0 } = await move(client, to);
     say(`filter: ${from} -> ${to}: paused ${pauseMs.toFixed(0)} ms, ${stateBytes} bytes of memory`);
     await atWork(client, load);
   }
-  const { calls, failures, lost, doubled, longestMs } = await load.stop();
+}
+
+async function tour({ urls }: Stage): Promise<boolean> {
+  const load = new Load(
+    Array.from({ length: CALLERS }, (_, i) => `${urls[EDGES[i % EDGES.length]!]}/things/${THING}/weather/reading`),
+    check ? 10 : 40,
+  );
+  let report: LoadReport;
+  try {
+    await travel(clientOf(urls.house), load);
+  } finally {
+    report = await load.stop();
+  }
+  const { calls, failures, lost, doubled, longestMs } = report;
   say(`${calls} calls: ${lost} lost, ${doubled} run twice; the longest took ${longestMs.toFixed(0)} ms`);
   for (const [what, count] of failures) say(`  ${count} x ${what}`);
   return lost === 0 && doubled === 0 && failures.size === 0;
@@ -144,4 +152,4 @@ try {
 } catch (error) {
   if (!interrupted) process.stderr.write(`${(error as Error).message}\n`);
 }
-process.exitCode = fine || interrupted ? 0 : 1;
+process.exit(fine || interrupted ? 0 : 1);
