@@ -5,6 +5,7 @@ import { payloadBounds } from '../../manifest/model.js';
 import { checkPayload } from '../imc/payload.js';
 import { TokenBucket } from '../imc/rate.js';
 import { RouteTable, segmentsOf } from '../imc/routes.js';
+import { mayCall } from '../security/callers.js';
 import type { Answer } from '../worker/protocol.js';
 import type { BuiltIn } from './built-in.js';
 import type { Chains } from './chains.js';
@@ -37,8 +38,6 @@ export interface DispatcherOptions {
 /** Bytes of text that an error response may carry, as on the device. */
 const MAX_ERROR_TEXT = 64;
 const EMPTY = new Uint8Array(0);
-const callersAllow = (callers: readonly string[] | null, caller: string): boolean =>
-  callers === null || callers.some((name) => name === caller || (name === 'user:*' && caller.startsWith('user:')));
 
 export const bare = (code: number): Answer => ({ code, payload: EMPTY });
 
@@ -112,7 +111,7 @@ export class Dispatcher {
     // A handler that writes its record into too small a buffer would trap for its caller's fault.
     if (contract.response !== null && capacity < payloadBounds(contract.response).min)
       return bare(ResponseCode.RequestEntityTooLarge);
-    if (!callersAllow(contract.callers, caller)) return bare(ResponseCode.Forbidden);
+    if (!mayCall(contract.callers, caller)) return bare(ResponseCode.Forbidden);
     if (!module.available && !(origin === null && module.arriving)) return bare(ResponseCode.ServiceUnavailable);
     const depth = origin === null ? 0 : origin.depth + 1;
     if (depth >= CALL_DEPTH) return bare(ResponseCode.ServiceUnavailable);

@@ -3,7 +3,8 @@
 import { METHOD_NUMBERS, Method, RESULT_CODE_SHIFT, ResponseCode } from '../../compiler/abi/os-layout.js';
 import { InternalError } from '../../compiler/diagnostics.js';
 import { matchPath, segmentsOf } from '../imc/routes.js';
-import type { Answer } from '../worker/protocol.js';
+import { callerAt } from '../security/callers.js';
+import type { Answer, Invocation } from '../worker/protocol.js';
 import { builtInServices } from './built-in.js';
 import { Chains } from './chains.js';
 import { bare, Dispatcher, type HostedService } from './dispatcher.js';
@@ -27,7 +28,6 @@ import type {
 const DEFAULT_SLACK_MS = 100;
 const EMPTY = new Uint8Array(0);
 /** `MODULE@THING`; a client's name (`user:ada`) is none of a module. */
-const MODULE_OF_THING = /^([^@:]+)@(.+)$/;
 const NEWLINE = 0x0a;
 
 export class EdgeHost {
@@ -40,7 +40,7 @@ export class EdgeHost {
   );
   private readonly timers = new Timers((module, id, begins) => void this.timerEvent(module, id, begins));
   private readonly subscriptions = new Subscriptions({
-    deliver: (subscription) => this.deliver(subscription),
+    deliver: (subscription, begins) => this.deliver(subscription, begins),
     isHere: (uri) => this.dispatcher.find(uri, Method.Get)?.service.observable === true,
     observeElsewhere: (uri, changed) => this.options.observeElsewhere?.(uri, changed) ?? null,
   });
@@ -208,8 +208,8 @@ export class EdgeHost {
 
   /** A module of the own thing is called by its bare name here. */
   private asSeenHere(request: ServiceRequest): ServiceRequest {
-    const [, module, thing] = MODULE_OF_THING.exec(request.caller) ?? [];
-    return module !== undefined && thing === this.options.thing ? { ...request, caller: module } : request;
+    const { thing } = this.options;
+    return thing === undefined ? request : { ...request, caller: callerAt(request.caller, thing) };
   }
 
   /** Another thing knows a module of this one by both names. */
@@ -245,19 +245,21 @@ export class EdgeHost {
     await module.run({ chain, depth: 0, entry: 'on_timer', request: null, args: [id], deadlineUs, begins });
   }
 
-  /** Gets the new representation for a subscription and tells the subscriber. */
-  private async deliver({ module: name, id, uri, address, capacity, gone }: Subscription): Promise<void> {
+  /** Has a subscriber get the new representation, and tells it, in one event. */
+  private async deliver({ module: name, id, uri, address, capacity, gone }: Subscription, begins: () => boolean) {
     const module = this.modules.get(name);
     if (module === undefined) return;
     const { eventDeadlineUs: deadlineUs } = module.model;
     const chain = this.chains.begin();
     const request = { method: METHOD_NUMBERS.GET, uri, payload: EMPTY, caller: name, capacity };
-    const found = gone
-      ? bare(ResponseCode.NotFound)
-      : await this.dispatcher.route(request, { chain, depth: 0, deadlineUs });
-    const result = found.payload.length > capacity ? bare(ResponseCode.RequestEntityTooLarge) : found;
-    const args = [id, (result.code << RESULT_CODE_SHIFT) | result.payload.length];
-    const delivery = result.payload.length === 0 ? null : { address, data: result.payload };
-    await module.run({ chain, depth: 0, entry: 'on_notify', request: null, args, delivery, deadlineUs });
+    const fetch = async (): Promise<Pick<Invocation, 'args' | 'delivery'>> => {
+      const found = gone
+        ? bare(ResponseCode.NotFound)
+        : await this.dispatcher.route(request, { chain, depth: 0, deadlineUs });
+      const { code, payload } = found.payload.length > capacity ? bare(ResponseCode.RequestEntityTooLarge) : found;
+      const delivery = payload.length === 0 ? null : { address, data: payload };
+      return { args: [id, (code << RESULT_CODE_SHIFT) | payload.length], delivery };
+    };
+    await module.run({ chain, depth: 0, entry: 'on_notify', request: null, args: [], deadlineUs, begins, fetch });
   }
 }

@@ -18,10 +18,11 @@ export interface Job {
   readonly entry: string;
   readonly request: HandlerRequest | null;
   readonly args: readonly number[];
-  readonly delivery?: Invocation['delivery'];
   readonly deadlineUs: number;
   /** Asked when its turn has come; false: it is void. */
   readonly begins?: () => boolean;
+  /** What it needs is fetched when its turn has come; the module is its own meanwhile. Gives arguments, and data. */
+  readonly fetch?: () => Promise<Pick<Invocation, 'args' | 'delivery'>>;
 }
 
 /** `unavailable`: not running, or too many wait; `moved`: it has left this host while the job waited. */
@@ -279,13 +280,14 @@ export class EdgeModule implements Holder {
   private async dispatch({ job, settle }: Waiting): Promise<void> {
     const thread = this.thread;
     if (thread === null) return settle({ type: 'unavailable' });
-    const { chain, depth, entry, request, args, delivery = null, deadlineUs } = job;
+    const { chain, depth, entry, request, deadlineUs } = job;
     const outer = this.runningChain;
+    const { generation } = this;
     this.running++;
     this.runningChain = chain;
     if (request !== null) this.calls++;
-    const { generation } = this;
     const begin = performance.now();
+    const { args, delivery } = (await job.fetch?.()) ?? { args: job.args, delivery: null };
     const deadline = thread.now() + deadlineUs / US_PER_MS;
     const id = this.nextInvocation++;
     const ending = await thread.invoke({ id, chain, depth, entry, request, args, delivery, deadline });

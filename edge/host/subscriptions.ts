@@ -11,8 +11,11 @@ export interface Subscription extends SubscriptionState {
 }
 
 export interface SubscriptionsOptions {
-  /** Delivers the present representation; called once at a time for each subscription. */
-  readonly deliver: (subscription: Subscription) => Promise<void>;
+  /**
+   * Delivers the present representation; called once at a time for each subscription. `begins` is to be asked when the
+   * subscriber's turn has come: what changes later makes another delivery; false if the subscription has ended.
+   */
+  readonly deliver: (subscription: Subscription, begins: () => boolean) => Promise<void>;
   /** Is the observable service of a module here? */
   readonly isHere: (uri: string) => boolean;
   readonly observeElsewhere: (uri: string, changed: () => void) => (() => void) | null;
@@ -163,11 +166,19 @@ export class Subscriptions {
   }
 
   private async deliver(entry: Entry): Promise<void> {
+    const isThere = (): boolean => this.byModule.get(entry.module)?.get(entry.id) === entry;
     entry.delivering = true;
-    while (entry.pending && this.byModule.get(entry.module)?.get(entry.id) === entry) {
-      entry.pending = false;
-      if (entry.gone) this.remove(entry.module, entry.id);
-      await this.options.deliver(entry);
+    while (entry.pending && isThere()) {
+      let asked = false;
+      await this.options.deliver(entry, () => {
+        asked = true;
+        entry.pending = false;
+        const begins = isThere();
+        if (entry.gone) this.remove(entry.module, entry.id);
+        return begins;
+      });
+      // A subscriber that takes nothing now does not run: what it starts with is new.
+      if (!asked) entry.pending = false;
     }
     entry.delivering = false;
   }
