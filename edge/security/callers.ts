@@ -1,9 +1,23 @@
-// Names of callers as they cross from one place to another, and what a device may say about itself. Takes and gives
-// names; who may call is for manifest/callers.ts. Knows no transport.
+// Names of callers: who a contract lets in, how they cross from one place to another, what a device may say about itself.
+// Takes and gives names; knows no transport.
 //
 // A module is `NAME` inside its thing and `NAME@THING` outside; a person or program behind a gateway is `user:NAME`.
 
 const MODULE = /^[a-z][a-z0-9-]{0,62}$/;
+const USER = /^user:[a-z0-9-]+$/;
+/** In a contract: everybody with a token. */
+const ALL_USERS = 'user:*';
+
+/**
+ * Whether a contract lets a caller in.
+ * @param callers of the contract; null: everybody
+ * @param caller as the service's thing sees it
+ */
+export function mayCall(callers: readonly string[] | null, caller: string): boolean {
+  if (callers === null || callers.includes(caller)) return true;
+  return callers.includes(ALL_USERS) && USER.test(caller);
+}
+
 /** The caller as a service of `thing` sees it: modules of its own thing without `@THING`. */
 export function callerAt(caller: string, thing: string): string {
   const suffix = `@${thing}`;
