@@ -15,6 +15,7 @@ import { follow } from './stream.js';
 /** @typedef {{ wasm: File, name: string | null, version: string | null, own: boolean, result: string, tone: 'plain' | 'good' | 'bad', errors: readonly string[] }} DeployFile */
 /** @typedef {{ kind: 'deploy', place: string, thing: string, files: DeployFile[], manifest: File | null, busy: boolean }} DeployDialog */
 /** @typedef {{ kind: 'confirm', title: string, text: string, label: string, run: () => void }} ConfirmDialog */
+/** @typedef {{ kind: 'place', key: string }} PlaceDialog */
 
 export const state = {
   fleet: new Fleet(),
@@ -41,7 +42,7 @@ export const state = {
   toasts: [],
   /** @type {Menu | null} */
   menu: null,
-  /** @type {DeployDialog | ConfirmDialog | null} */
+  /** @type {DeployDialog | ConfirmDialog | PlaceDialog | null} */
   dialog: null,
   /** Answers of services that have been called, by `key path`. @type {Map<string, CallResult>} */
   calls: new Map(),

@@ -1,10 +1,10 @@
 // What asks for an answer: deploying files, confirming, logging in; and the notices that need none. Takes the state; gives
 // templates. Dialogs are the browser's own, with its keeping of the focus.
-/** @import { ConfirmDialog, DeployDialog, DeployFile, Toast } from '../app.js' */
+/** @import { ConfirmDialog, DeployDialog, DeployFile, PlaceDialog, Toast } from '../app.js' */
 import { html, nothing } from '../lit-html/lit-html.js';
 import { ref } from '../lit-html/directives/ref.js';
 import { repeat } from '../lit-html/directives/repeat.js';
-import { dismiss, login, state, update } from '../app.js';
+import { dismiss, login, move, state, update } from '../app.js';
 import { addFiles, deployAll } from '../deploy.js';
 import { bytes, placeName } from '../format.js';
 import { icons } from './icons.js';
@@ -23,7 +23,50 @@ function close() {
 export function dialog() {
   const { dialog } = state;
   if (dialog === null) return nothing;
+  if (dialog.kind === 'place') return anotherPlace(dialog);
   return dialog.kind === 'confirm' ? confirm(dialog) : deploy(dialog);
+}
+
+/** Where to move a module when there are too many places for a menu. @param {PlaceDialog} dialog */
+function anotherPlace({ key }) {
+  const module = state.fleet.modules.get(key);
+  const submit = (/** @type {SubmitEvent} */ event) => {
+    event.preventDefault();
+    const input = /** @type {HTMLInputElement} */ (
+      /** @type {HTMLFormElement} */ (event.target).elements.namedItem('to')
+    );
+    const name = input.value.trim();
+    const place = [name, `device:${name}`, `edge:${name}`].find((entry) => state.fleet.places.has(entry));
+    input.setCustomValidity(place === undefined ? 'There is no place of this name.' : '');
+    if (place === undefined) return input.reportValidity();
+    close();
+    return void move(key, place);
+  };
+  const edited = (/** @type {Event} */ event) => /** @type {HTMLInputElement} */ (event.target).setCustomValidity('');
+  return html`<dialog ${ref(shown)} @close=${close} aria-labelledby="dialog-title">
+    <form @submit=${submit}>
+      <h2 id="dialog-title">Move ${module?.module ?? ''}</h2>
+      <label
+        >To place
+        <input
+          name="to"
+          list="places"
+          required
+          autocomplete="off"
+          autocapitalize="off"
+          spellcheck="false"
+          @input=${edited}
+        />
+        <datalist id="places">
+          ${[...state.fleet.places.keys()].map((name) => html`<option value=${name}></option>`)}
+        </datalist>
+      </label>
+      <div class="buttons">
+        <button type="button" @click=${close}>Cancel</button>
+        <button class="primary">Move</button>
+      </div>
+    </form>
+  </dialog>`;
 }
 
 /** @param {ConfirmDialog} dialog */

@@ -2,11 +2,18 @@
 // they hang on; gives a template. The menu of a module is here too: its places to move to, and what else can be done.
 /** @import { Menu, MenuItem } from '../app.js' */
 /** @import { Module } from '../fleet.js' */
+/** @import { PlaceRecord } from '../../../fleet/types.js' */
 import { html, nothing } from '../lit-html/lit-html.js';
 import { ref } from '../lit-html/directives/ref.js';
 import { move, remove, run, state, update } from '../app.js';
 import { placeName } from '../format.js';
 import { isFixed } from './card.js';
+
+/** More places than this are not gone through with arrow keys: the others are asked for by name. */
+const MAX_TARGETS = 30;
+
+/** @param {Module} module */
+const edgeOf = ({ place }) => state.fleet.places.get(place)?.edge ?? placeName(place);
 
 /**
  * @param {Module} module
@@ -16,14 +23,26 @@ export function openModuleMenu(module, anchor) {
   const moving = state.fleet.moves.has(module.key);
   const fixed = isFixed(module);
   const byName = new Intl.Collator('en', { numeric: true }).compare;
-  const places = [...state.fleet.places.values()].sort((a, b) => byName(a.kind + a.name, b.kind + b.name));
+  const near = (/** @type {PlaceRecord} */ { edge }) => (edge === edgeOf(module) ? 0 : 1);
+  const all = [...state.fleet.places.values()];
+  const places = all.sort((a, b) => near(a) - near(b) || byName(a.kind + a.name, b.kind + b.name));
   /** @type {MenuItem[]} */
-  const targets = places.map(({ name, kind }) => ({
+  const targets = places.slice(0, MAX_TARGETS).map(({ name, kind }) => ({
     label: placeName(name),
     hint: name === module.place ? 'is here' : kind,
     disabled: name === module.place || moving || fixed,
     run: () => void move(module.key, name),
   }));
+  if (places.length > MAX_TARGETS)
+    targets.push({
+      label: 'Another place…',
+      hint: String(places.length - MAX_TARGETS),
+      disabled: moving || fixed,
+      run: () => {
+        state.dialog = { kind: 'place', key: module.key };
+        update();
+      },
+    });
   const stopped = module.stats?.state === 'stopped' || module.stats?.state === 'failed';
   /** @type {MenuItem[]} */
   const actions = [
