@@ -1,5 +1,7 @@
 // The same modules on the simulated device and on the edge host: equal transcripts. What is not compared, and why, is in
 // docs/conformance.md.
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { prepareRuntime } from '../os/os-device.js';
 import { CASES } from './cases.js';
@@ -8,7 +10,11 @@ import { runOnEdge, sorted } from './on-edge.js';
 import { bytesOf } from './programs.js';
 
 describe('device and edge', { timeout: 120_000 }, () => {
-  beforeAll(() => prepareRuntime());
+  beforeAll(async () => {
+    await prepareRuntime();
+    const cwd = join(import.meta.dirname, '../..');
+    spawnSync(process.execPath, ['scripts/setup/examples.mjs', 'sdk'], { cwd });
+  });
 
   it.each(CASES.map((wanted) => [wanted.name, wanted] as const))('%s', async (_, wanted) => {
     const bytes = await bytesOf(wanted);

@@ -16,6 +16,8 @@ const COMPILERS: Readonly<Record<string, Compile>> = {
   ts: (source, wasm) => compileAssemblyScriptModule!(source, wasm),
 };
 
+const SDKS = ['sdk/c/thingspire.h', 'sdk/rust/src/lib.rs', 'sdk/assemblyscript/thingspire/index.ts'];
+
 /** Bytes by module name; or which tools are missing. */
 export async function bytesOf({ modules }: Case): Promise<Map<string, Uint8Array> | string> {
   const bytes = new Map<string, Uint8Array>();
@@ -37,7 +39,7 @@ async function compile(source: CaseModule['source']): Promise<Uint8Array | strin
   const from = join('test/conformance/programs', program);
   const wasm = join(out, `${program.replace('.', '-')}.wasm`);
   mkdirSync(out, { recursive: true });
-  const changed = Math.max(...[from, 'sdk/c/thingspire.h'].map((path) => statSync(join(root, path)).mtimeMs));
+  const changed = Math.max(...[from, ...SDKS].map((path) => statSync(join(root, path)).mtimeMs));
   if (!existsSync(wasm) || statSync(wasm).mtimeMs < changed) {
     const missing = COMPILERS[program.split('.').pop()!]!(from, wasm);
     if (missing !== undefined) return missing;

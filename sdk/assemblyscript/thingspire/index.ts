@@ -311,7 +311,7 @@ export class Line {
 
   /** Adds a number with `decimals` digits after the point: (2350, 2) is 23.50. */
   fixed(value: i32, decimals: u32): this {
-    let rest = value < 0 ? 0 - <u32>value : <u32>value;
+    let rest: u32 = value < 0 ? <u32>0 - <u32>value : <u32>value;
     let divisor: u32 = 1;
     let digits: u32 = 1;
     while (digits < 10 && (rest / divisor >= 10 || digits <= decimals)) {
