@@ -5,13 +5,11 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { EdgeServer } from '../../edge/server/edge-server.js';
-import { localFleet, type Fleet } from '../../edge/server/fleet.js';
+import { SharedFleet } from '../../edge/server/shared-fleet.js';
 import { assemble, modelsOf } from '../../edge/test-support/edge.js';
 import type { TypeEntry } from '../../manifest/file.js';
 import { embedManifest } from '../../manifest/section.js';
 import { wat } from '../support/wat.js';
-
-type Served = Parameters<Fleet['serve']>[0];
 
 export interface RealFleet {
   readonly url: string;
@@ -21,18 +19,9 @@ export interface RealFleet {
 }
 
 export async function startFleet(): Promise<RealFleet> {
-  const shared = localFleet(null);
-  const served = new Map<string, Served>();
-  const fleetOf = (name: string): Fleet => ({
-    ...shared,
-    linkTo: (place) => [...served].find(([edge]) => edge !== name && place === `edge:${edge}`)?.[1].link(place) ?? null,
-    placeOf: (place) =>
-      [...served].find(([edge]) => edge !== name && place === `edge:${edge}`)?.[1].place(place) ?? null,
-    serve: (here) => void served.set(name, here),
-    close: async () => undefined,
-  });
+  const shared = new SharedFleet();
   const edge = (name: string, httpPort: number | null): EdgeServer =>
-    new EdgeServer({ name, dataDirectory: null, httpPort, coapPort: null, fleet: fleetOf(name) });
+    new EdgeServer({ name, dataDirectory: null, httpPort, coapPort: null, fleet: shared.member() });
   const hub = edge('hub', 0);
   const cloud = edge('cloud', null);
   await cloud.start();
@@ -40,7 +29,6 @@ export async function startFleet(): Promise<RealFleet> {
   const close = async (): Promise<void> => {
     await hub.close();
     await cloud.close();
-    await shared.close();
   };
   return { url: hub.url!, hub, cloud, close };
 }
