@@ -48,6 +48,7 @@ export interface LocalPlaces {
 
 /** How long the first look at the registry may take. */
 const READY_MS = 30_000;
+const MAX_REFUSED_TOLD = 10;
 /** Large states and payloads wait this long in the object store at most. */
 const MESSAGE_KEEP_MS = 15 * 60_000;
 
@@ -78,6 +79,7 @@ export class NatsFleet {
     const connection = await Connection.open(`edge ${edge}`, { ...options.connection, servers: all });
     const subjects = new Subjects(prefix, { edge, session });
     const blobs = new Blobs(connection, `${prefix}-messages`, replicas, MESSAGE_KEEP_MS);
+    const refused = new Set<string>();
     const registry: NatsRegistry = new NatsRegistry({
       connection,
       edge,
@@ -85,6 +87,13 @@ export class NatsFleet {
       prefix,
       replicas,
       ...(options.ttlMs === undefined ? {} : { ttlMs: options.ttlMs }),
+      envelopes,
+      onRefused: (key, reason) => {
+        // Told once for each: it is read again and again.
+        if (refused.has(key) || refused.size >= MAX_REFUSED_TOLD) return;
+        refused.add(key);
+        options.onProblem?.(`the record ${key} is not of this fleet and does not count: ${reason}`);
+      },
       onTwin: () => options.onProblem?.(`another edge is named "${edge}" too: one of them must be renamed`),
       onEdge: (name, run) => client.edgeChanged(name, run),
     });

@@ -7,10 +7,11 @@ import type { Placement, Stored } from '../fleet/types.js';
 import type { Connection } from '../nats/connection.js';
 import { BucketMirror, type BucketEntry } from './bucket-mirror.js';
 import { joinKey, splitKey } from './keys.js';
+import type { Records } from './records.js';
 import { placementKey, type RegistryTables } from './tables.js';
 
 /** Who wrote is part of the record: a write whose answer was lost can be told from another's. */
-interface PlacementRecord {
+export interface PlacementRecord {
   readonly writer: string;
   readonly placement: Placement;
 }
@@ -37,6 +38,7 @@ export class NatsPlacements {
     bucket: string,
     replicas: number,
     private readonly tables: RegistryTables,
+    private readonly records: Records<PlacementRecord>,
   ) {
     // Revisions of a bucket that was made anew begin again: what was confirmed before says nothing then.
     this.unwatch = connection.watch(() => this.confirmed.clear());
@@ -56,13 +58,14 @@ export class NatsPlacements {
   async put(placement: Placement, expected: number): Promise<number | null> {
     const { thing, module } = placement;
     const record: PlacementRecord = { writer: randomUUID(), placement };
-    const value = Buffer.from(JSON.stringify(record));
     const key = joinKey(thing, module);
+    const value = this.records.write(key, record);
     const write = (bucket: KV): Promise<number> =>
       expected === 0 ? bucket.create(key, value) : bucket.update(key, value, expected);
     const own = async (bucket: KV): Promise<number | null> => {
       const entry = await bucket.get(key);
-      return entry?.operation === 'PUT' && parse(entry.value).writer === record.writer ? entry.revision : null;
+      if (entry?.operation !== 'PUT') return null;
+      return this.records.read(key, entry.value)?.value.writer === record.writer ? entry.revision : null;
     };
     const revision = await this.write(write, own);
     if (revision === null) return null;
@@ -131,9 +134,11 @@ export class NatsPlacements {
     let newest = 0;
     for (const { key, value, revision } of entries) {
       newest = Math.max(newest, revision);
-      const [thing, module] = splitKey(key);
       if (value === null) continue;
-      all.set(placementKey(thing!, module!), { value: parse(value).placement, revision });
+      const [thing, module] = splitKey(key);
+      const placement = this.records.read(key, value)?.value.placement;
+      const counts = placement ?? this.tables.placement(thing!, module!)?.value;
+      if (counts !== undefined) all.set(placementKey(thing!, module!), { value: counts, revision });
     }
     for (const [key, stored] of this.confirmed) if (stored.revision > newest) all.set(key, stored);
     this.tables.resetPlacements(all);
@@ -143,8 +148,13 @@ export class NatsPlacements {
     const [thing, module] = splitKey(key);
     const known = placementKey(thing!, module!);
     if ((this.confirmed.get(known)?.revision ?? Infinity) <= revision) this.confirmed.delete(known);
-    this.tables.setPlacement(known, value === null ? null : parse(value).placement, revision);
+    if (value === null) return this.tables.setPlacement(known, null, revision);
+    const placement = this.records.read(key, value)?.value.placement;
+    const before = this.tables.placement(thing!, module!)?.value;
+    // An epoch only grows: an older record, sent again by whoever can write, does not count.
+    const fine = placement !== undefined && placement.epoch >= (before?.epoch ?? 0);
+    // What was there before goes on counting, and the next write takes the place of the wrong record.
+    const counts = fine ? placement : before;
+    if (counts !== undefined) this.tables.setPlacement(known, counts, revision);
   }
 }
-
-const parse = (value: Uint8Array): PlacementRecord => JSON.parse(Buffer.from(value).toString()) as PlacementRecord;

@@ -4,6 +4,7 @@ import type { PlaceRecord } from '../fleet/types.js';
 import type { Connection } from '../nats/connection.js';
 import { BucketMirror, type BucketEntry } from './bucket-mirror.js';
 import { joinKey, splitKey } from './keys.js';
+import type { Records } from './records.js';
 import type { RegistryTables } from './tables.js';
 
 export interface NatsPlacesOptions {
@@ -26,15 +27,24 @@ interface Announced {
   readonly record: PlaceRecord;
 }
 
+/** Of an edge (without a record), or of one of its places. */
+export interface PlaceValue {
+  readonly session: string;
+  readonly record?: PlaceRecord;
+}
+
 interface Beat {
   readonly session: string;
   /** When it was heard here: clocks of edges are not compared. */
   heard: number;
+  /** Runs before this one: their heartbeats, sent again by somebody, do not count. */
+  readonly earlier: readonly string[];
 }
 
 const BEAT = 'beat';
 const PLACE = 'place';
 const BEATS_PER_TTL = 3;
+const MAX_EARLIER = 100;
 /** The bucket forgets what nobody renews: records of edges that never came back. */
 const FORGET_MS = 10 * 60_000;
 const RENEW_MS = 4 * 60_000;
@@ -56,6 +66,7 @@ export class NatsPlaces {
     private readonly connection: Connection,
     private readonly options: NatsPlacesOptions,
     private readonly tables: RegistryTables,
+    private readonly records: Records<PlaceValue>,
   ) {
     const { bucket, replicas, ttlMs } = options;
     this.mirror = new BucketMirror(
@@ -123,8 +134,8 @@ export class NatsPlaces {
     const now = performance.now();
     for (const [edge, { heard }] of this.beats)
       if (now - Math.max(heard, this.silentSince) > this.options.ttlMs) this.gone(edge);
-    const beat = Buffer.from(JSON.stringify({ session: this.options.session }));
-    await bucket.put(joinKey(BEAT, this.options.edge), beat, { timeout: this.options.ttlMs });
+    const key = joinKey(BEAT, this.options.edge);
+    await bucket.put(key, this.records.write(key, { session: this.options.session }), { timeout: this.options.ttlMs });
     // Many places take longer than the pause between heartbeats.
     if (this.saving) return;
     this.saving = true;
@@ -146,8 +157,8 @@ export class NatsPlaces {
     const own = this.own.get(name);
     const bucket = this.connection.connected ? await this.mirror.ready(0) : null;
     if (own === undefined || bucket === null || (own.saved !== 0 && this.takenBy(name) !== null)) return;
-    const value: Announced = { session: this.options.session, record: own.record };
-    await bucket.put(joinKey(PLACE, name), Buffer.from(JSON.stringify(value)));
+    const key = joinKey(PLACE, name);
+    await bucket.put(key, this.records.write(key, { session: this.options.session, record: own.record }));
     own.saved = performance.now();
     // Withdrawn while it was being written.
     if (!this.own.has(name)) await this.erase(name);
@@ -158,7 +169,8 @@ export class NatsPlaces {
     if (bucket === null) return;
     const key = joinKey(PLACE, name);
     const entry = await bucket.get(key);
-    if (entry?.operation !== 'PUT' || parse(entry.value).session !== this.options.session) return;
+    if (entry?.operation !== 'PUT' || this.records.read(key, entry.value)?.value.session !== this.options.session)
+      return;
     await bucket.delete(key, { previousSeq: entry.revision });
   }
 
@@ -186,17 +198,20 @@ export class NatsPlaces {
   }
 
   private take({ key, value }: BucketEntry, tell: boolean): void {
-    const [kind, name] = splitKey(key);
-    if (kind === BEAT) this.beat(name!, value === null ? null : parse(value).session, tell);
+    const [kind, name] = splitKey(key) as [string, string];
+    const read = value === null ? null : this.records.read(key, value);
+    if (value !== null && read === null) return;
+    if (kind === BEAT && (read === null || read.from === name)) this.beat(name, read?.value.session ?? null, tell);
     if (kind !== PLACE) return;
-    this.forget(name!);
-    if (value !== null) {
-      const announced = parse(value);
-      this.announced.set(name!, announced);
-      const { edge } = announced.record;
-      this.byEdge.set(edge, (this.byEdge.get(edge) ?? new Set()).add(name!));
+    const record = read?.value.record;
+    // Nobody speaks for another edge.
+    if (record !== undefined && (record.edge !== read!.from || record.name !== name)) return;
+    this.forget(name);
+    if (record !== undefined) {
+      this.announced.set(name, { session: read!.value.session, record });
+      this.byEdge.set(record.edge, (this.byEdge.get(record.edge) ?? new Set()).add(name));
     }
-    if (tell) this.refresh(name!);
+    if (tell) this.refresh(name);
   }
 
   private forget(name: string): void {
@@ -210,18 +225,24 @@ export class NatsPlaces {
 
   private beat(edge: string, session: string | null, tell: boolean): void {
     const old = this.beats.get(edge);
+    const heard = performance.now();
     if (edge === this.options.edge) {
       // One's own, unless another uses the name after this one has begun.
       if (tell && session !== null && session !== this.options.session && old !== undefined) this.options.onTwin?.();
-      if (session === this.options.session) this.beats.set(edge, { session, heard: performance.now() });
+      if (session === this.options.session) this.beats.set(edge, { session, heard, earlier: [] });
       return;
     }
     if (session === null) {
       if (tell) this.gone(edge);
       return;
     }
-    this.beats.set(edge, { session, heard: performance.now() });
-    if (old?.session === session) return;
+    if (old?.session === session) {
+      old.heard = heard;
+      return;
+    }
+    const earlier = old === undefined ? [] : [...old.earlier, old.session].slice(-MAX_EARLIER);
+    if (earlier.includes(session)) return;
+    this.beats.set(edge, { session, heard, earlier });
     this.options.onEdge?.(edge, session);
     if (tell) this.refreshAll(edge);
   }
@@ -246,5 +267,3 @@ export class NatsPlaces {
     if (JSON.stringify(known) !== JSON.stringify(record)) this.tables.setPlace(name, record);
   }
 }
-
-const parse = (value: Uint8Array): Announced => JSON.parse(Buffer.from(value).toString()) as Announced;

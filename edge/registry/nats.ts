@@ -2,8 +2,10 @@
 // what the embedded registry gives. Reads come from a local copy that follows the buckets.
 import type { Placement, PlaceRecord, Registry, RegistryChange, Stored } from '../fleet/types.js';
 import type { Connection } from '../nats/connection.js';
-import { NatsPlacements } from './nats-placements.js';
-import { NatsPlaces } from './nats-places.js';
+import type { Envelopes } from '../security/envelope.js';
+import { NatsPlacements, type PlacementRecord } from './nats-placements.js';
+import { NatsPlaces, type PlaceValue } from './nats-places.js';
+import { Records } from './records.js';
 import { RegistryTables } from './tables.js';
 
 export interface NatsRegistryOptions {
@@ -14,12 +16,16 @@ export interface NatsRegistryOptions {
   readonly session: string;
   /** First part of the buckets' names: fleets that share a NATS account have different ones. */
   readonly prefix: string;
+  /** How what edges write is sealed. */
+  readonly envelopes: Envelopes;
   /** Copies of each bucket in a NATS cluster; default 1. */
   readonly replicas?: number;
   /** Milliseconds without a heartbeat after which an edge is gone; default 6,000. */
   readonly ttlMs?: number;
   /** Another edge uses the same name. */
   readonly onTwin?: () => void;
+  /** A record that no edge of this fleet has written; it does not count. */
+  readonly onRefused?: (key: string, reason: string) => void;
   /** An edge has come, begun anew, or (null) gone. */
   readonly onEdge?: (edge: string, session: string | null) => void;
 }
@@ -33,13 +39,20 @@ export class NatsRegistry implements Registry {
 
   constructor(options: NatsRegistryOptions) {
     const { connection, edge, session, prefix, replicas = 1, ttlMs = DEFAULT_TTL_MS } = options;
-    const { onTwin, onEdge } = options;
-    this.placementBucket = new NatsPlacements(connection, `${prefix}-placements`, replicas, this.tables);
+    const { onTwin, onEdge, onRefused, envelopes } = options;
+    this.placementBucket = new NatsPlacements(
+      connection,
+      `${prefix}-placements`,
+      replicas,
+      this.tables,
+      new Records<PlacementRecord>('placement', envelopes, onRefused),
+    );
     const places = { edge, session, bucket: `${prefix}-places`, replicas, ttlMs };
     this.placeBucket = new NatsPlaces(
       connection,
       { ...places, ...(onTwin === undefined ? {} : { onTwin }), ...(onEdge === undefined ? {} : { onEdge }) },
       this.tables,
+      new Records<PlaceValue>('place', envelopes, onRefused),
     );
   }
 

@@ -5,6 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { FleetEvent } from '../../edge/fleet/events.js';
+import { Kvm } from '@nats-io/kv';
+import type { NatsConnection } from '@nats-io/transport-node';
 import { natsAccess } from '../../edge/nats/access.js';
 import { signCertificate } from '../../edge/security/certificate.js';
 import { SignedEnvelopes, type Envelopes } from '../../edge/security/envelope.js';
@@ -12,6 +14,8 @@ import { ownTls } from '../../edge/security/tls.js';
 import { NatsEdge } from './nats-edge.js';
 import { NatsServer, withoutNats } from './nats-server.js';
 
+const connectionOf = ({ fleet }: NatsEdge): NatsConnection =>
+  (fleet as unknown as { connection: { client: NatsConnection } }).connection.client;
 const wait = { timeout: 30_000, interval: 20 };
 const skipped = withoutNats();
 const directory = mkdtempSync(join(tmpdir(), 'thingspire-nats-tls-'));
@@ -116,7 +120,6 @@ describe.skipIf(skipped)('edges that sign', () => {
     const plain = await open('c');
     const stranger = await open('d', enrolled('d', generateKeyPairSync('ed25519')));
     const call = async (edge: NatsEdge): Promise<number> => {
-      await vi.waitFor(() => expect(edge.fleet.linkTo('device:porch')).not.toBeNull(), wait);
       const request = {
         method: 2,
         uri: '/echo',
@@ -131,13 +134,61 @@ describe.skipIf(skipped)('edges that sign', () => {
     const log = (text: string): FleetEvent => {
       return { type: 'log', time: 1, place: 'edge:x', thing: null, module: null, text };
     };
+    await vi.waitFor(() => expect(b.fleet.linkTo('device:porch')).not.toBeNull(), wait);
     expect(await call(b)).toBe(0x45);
-    expect([await call(plain), await call(stranger)]).toEqual([0xa4, 0xa4]);
+    // They do not even believe that there is a fleet.
+    expect([await call(plain), await call(stranger)]).toEqual([0x84, 0x84]);
     expect(runs).toEqual(['console@b']);
     await vi.waitFor(() => {
       for (const edge of [plain, stranger, b]) edge.events.publish(log(edge.name));
       expect(seen.length).toBeGreaterThan(2);
     }, wait);
     expect(new Set(seen.map((event) => (event as { text: string }).text))).toEqual(new Set(['b']));
+  });
+
+  it('keep to what enrolled edges have written in the registry', { timeout: 120_000 }, async () => {
+    const problems: string[] = [];
+    const open = async (edge: string, envelopes: Envelopes): Promise<NatsEdge> => {
+      const onProblem = (text: string): void => void problems.push(text);
+      const opened = await NatsEdge.open({ edge, servers: server.url, prefix: 'records', envelopes, onProblem });
+      edges.push(opened);
+      return opened;
+    };
+    const [ours, theirs] = [enrolled('a'), enrolled('b')];
+    const [a, b] = [await open('a', ours), await open('b', theirs)];
+    await a.registry.announce({ name: 'device:porch', kind: 'device', edge: 'a', details: {} });
+    const placement = { thing: 'porch', module: 'm', version: '1.0.0', hash: 'good', place: 'edge:a', services: [] };
+    const first = (await a.registry.put({ ...placement, epoch: 1 }, 0))!;
+    const bucket = await new Kvm(connectionOf(a)).open('records-placements');
+    const old = (await bucket.get('porch.m'))!.value;
+    await a.registry.put({ ...placement, epoch: 2 }, first);
+    await vi.waitFor(() => expect(b.registry.placement('porch', 'm')?.value.epoch).toBe(2), wait);
+    // Made up, written by another fleet's edge, of another key, and an earlier one sent again.
+    const record = { writer: 'x', placement: { ...placement, epoch: 9, hash: 'evil' } };
+    const bytes = Buffer.from(JSON.stringify(record));
+    await bucket.put('porch.m', bytes);
+    await bucket.put('porch.m', enrolled('a', generateKeyPairSync('ed25519')).sealRecord('placement porch.m', bytes));
+    await bucket.put('porch.m', ours.sealRecord('placement porch.other', bytes));
+    await bucket.put('porch.m', old);
+    // Another edge of the fleet says that it has the device, for the one that has it.
+    const places = await new Kvm(connectionOf(a)).open('records-places');
+    const session = b.registry.sessionOf('a');
+    const stolen = { session, record: { name: 'device:porch', kind: 'device', edge: 'a', details: { stolen: 1 } } };
+    const key = 'place.device=3aporch';
+    await places.put(key, theirs.sealRecord(`place ${key}`, Buffer.from(JSON.stringify(stolen))));
+    await a.registry.put({ ...placement, module: 'last', epoch: 1 }, 0);
+    await vi.waitFor(() => expect(b.registry.placement('porch', 'last')).not.toBeNull(), wait);
+    for (const { registry } of [a, b]) {
+      expect(registry.placement('porch', 'm')?.value).toEqual({ ...placement, epoch: 2 });
+      expect([...registry.places()].find(({ name }) => name === 'device:porch')?.details).toEqual({});
+    }
+    expect(problems.length).toBeGreaterThan(0);
+    // Who comes later finds nothing that counts.
+    const c = await open('c', enrolled('c'));
+    expect(c.registry.placement('porch', 'm')?.value.hash ?? 'nothing').not.toBe('evil');
+    // The next write puts it right for all.
+    const { revision } = b.registry.placement('porch', 'm')!;
+    expect(await b.registry.put({ ...placement, epoch: 3 }, revision)).not.toBeNull();
+    await vi.waitFor(() => expect(c.registry.placement('porch', 'm')?.value.epoch).toBe(3), wait);
   });
 });

@@ -10,6 +10,7 @@ import type { Placement, PlaceRecord, Registry, RegistryChange } from '../../edg
 import { EmbeddedRegistry } from '../../edge/registry/embedded.js';
 import { decodeToken, encodeToken } from '../../edge/registry/keys.js';
 import { NatsRegistry } from '../../edge/registry/nats.js';
+import { PlainEnvelopes } from '../../edge/security/envelope.js';
 import { NatsServer, withoutNats } from './nats-server.js';
 
 const placement = (module: string, more: Partial<Placement> = {}): Placement => ({
@@ -120,7 +121,14 @@ describe.skipIf(skipped)('over NATS', () => {
   async function open(edge: string, more: { ttlMs?: number; onTwin?: () => void } = {}) {
     const connection = await Connection.open(edge, { servers: server.url });
     connections.push(connection);
-    const registry = new NatsRegistry({ connection, edge, session: `${edge}${count++}`, prefix, ...more });
+    const registry = new NatsRegistry({
+      connection,
+      edge,
+      session: `${edge}${count++}`,
+      prefix,
+      envelopes: new PlainEnvelopes(edge),
+      ...more,
+    });
     expect(await registry.ready(30_000)).toBe(true);
     return { registry, connection };
   }
