@@ -3,6 +3,7 @@
 import { FLASH_PAGE_BYTES, IMAGE_FLASH_OFFSET } from '../compiler/abi/boards.js';
 import type { BoardDescription } from '../compiler/abi/boards.js';
 import { LinkerSymbol, RuntimeSymbol } from '../compiler/abi/linker-symbols.js';
+import { OS_ARGUMENT_WORDS } from '../compiler/abi/os-layout.js';
 import { DiagnosticError, InternalError } from '../compiler/diagnostics.js';
 import { doesNotFit } from './bill.js';
 import { romImageBytes } from './image/flash.js';
@@ -76,7 +77,7 @@ export function link(objects: readonly InputObject[], board: BoardDescription, o
     device === undefined
       ? layoutBoard(objects, live, board, layoutOptions, sizeOf)
       : layoutDevice(objects, live, board, layoutOptions, device, sizeOf);
-  const { layout, veneers } = layoutWithVeneers(run, live, resolution);
+  const { layout, veneers } = layoutWithVeneers(run, live, resolution, shortened(resolution, device));
   const firstPage = Math.ceil((IMAGE_FLASH_OFFSET + romImageBytes(ramBytes(layout))) / FLASH_PAGE_BYTES);
   const dromPages = layout.symbols.get(LinkerSymbol.DromPageCount) ?? 0;
   const iromPages = layout.symbols.get(LinkerSymbol.IromPageCount) ?? 0;
@@ -165,12 +166,22 @@ function rootSections(
   return [...roots];
 }
 
+/** Modules of the device OS may use the beginning of the argument buffer only: a context switch saves it. */
+function shortened(resolution: Resolution, device: LinkOptions['device']): ReadonlyMap<InputSection, number> {
+  const buffer = resolution.globals.get(RuntimeSymbol.ArgumentBuffer)?.section ?? null;
+  const kept = 4 * OS_ARGUMENT_WORDS;
+  // Sections with bytes may hold more than the buffer.
+  if (device === undefined || buffer === null || buffer.bytes !== null || buffer.size <= kept) return new Map();
+  return new Map([[buffer, kept]]);
+}
+
 export function layoutWithVeneers(
   run: (sizeOf: SizeOf) => Layout,
   live: ReadonlySet<InputSection>,
   resolution: Resolution,
+  shortened?: ReadonlyMap<InputSection, number>,
 ): { layout: Layout; veneers: VeneerPlan } {
-  const veneers = new VeneerPlan();
+  const veneers = new VeneerPlan(shortened);
   const sizeOf = (section: InputSection): number => veneers.sizeOf(section);
   for (let round = 0; round < MAX_VENEER_ROUNDS; round++) {
     const layout = run(sizeOf);

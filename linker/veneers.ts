@@ -30,6 +30,9 @@ export class VeneerPlan {
   private readonly hosts = new Map<string, { readonly section: InputSection; readonly index: number }[]>();
   private readonly ids = new Map<Definition, number>();
 
+  /** @param shortened bytes of sections of which less is needed than the runtime reserves */
+  constructor(private readonly shortened: ReadonlyMap<InputSection, number> = new Map()) {}
+
   /** Adds a veneer behind `section`. */
   add(section: InputSection, target: Definition, addend: number): void {
     let list = this.lists.get(section);
@@ -57,7 +60,9 @@ export class VeneerPlan {
 
   sizeOf(section: InputSection): number {
     const list = this.lists.get(section);
-    return list === undefined ? section.size : alignUp(section.size, 4) + list.length * VENEER_BYTES;
+    return list === undefined
+      ? (this.shortened.get(section) ?? section.size)
+      : alignUp(section.size, 4) + list.length * VENEER_BYTES;
   }
 
   get count(): number {

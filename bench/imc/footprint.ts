@@ -28,27 +28,35 @@ const PARTS: readonly (readonly [string, readonly string[]])[] = [
     'scheduler and faults',
     ['chain', 'scheduler', 'timer', 'lifecycle', 'switch', 'hold', 'os-report', 'os-boot', 'fault'],
   ],
-  [
-    'module manager',
-    [
-      'manager',
-      'installer',
-      'slots',
-      'journal',
-      'package',
-      'snapshot',
-      'cbor',
-      'crc32',
-      'flash',
-      'verify',
-      'signature',
-    ],
-  ],
+  ['modules and their states', ['manager', 'snapshot', 'cbor', 'crc32']],
   ['drivers', ['dev', 'gpio', 'i2c']],
 ];
-/** What the kernel uses or modules call, and is not the kernel: not counted against its limits. */
+/**
+ * What the kernel uses, modules call, or only some images have, and is not the kernel: not counted against its limits.
+ */
 const LIBRARIES: readonly (readonly [string, readonly string[]])[] = [
-  ['remote IMC (CoAP on the serial line)', ['server', 'client', 'coap', 'link', 'fcs', 'fifo', 'wait']],
+  [
+    'installed modules (slots, packages, flash)',
+    ['installer', 'slots', 'journal', 'package', 'flash', 'verify', 'signature'],
+  ],
+  [
+    'remote IMC (CoAP on the serial line)',
+    [
+      'client',
+      'coap',
+      'exchange',
+      'fcs',
+      'follow',
+      'link',
+      'observers',
+      'receive',
+      'server',
+      'transmit',
+      'worker',
+      'fifo',
+      'wait',
+    ],
+  ],
   ['cryptography (Monocypher)', ['monocypher', 'monocypher-ed25519']],
   [
     'libraries of compiled code, WASI',

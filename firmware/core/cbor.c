@@ -27,7 +27,6 @@ void ts_cbor_begin(struct ts_cbor *out, uint32_t response, uint32_t capacity)
 
 void ts_cbor_array(struct ts_cbor *out, uint32_t count) { head(out, 4, count); }
 
-void ts_cbor_map(struct ts_cbor *out, uint32_t count) { head(out, 5, count); }
 
 void ts_cbor_number(struct ts_cbor *out, uint32_t value) { head(out, 0, value); }
 
@@ -47,28 +46,40 @@ void ts_cbor_text(struct ts_cbor *out, const char *text)
     else string(out, 3, (const uint8_t *)text, ts_string_bytes(text));
 }
 
-void ts_cbor_put_number(struct ts_cbor *out, const char *key, uint32_t value)
+void ts_cbor_map(struct ts_cbor *out, uint32_t count, const char *keys)
 {
-    ts_cbor_text(out, key);
+    head(out, 5, count);
+    out->keys = keys;
+}
+
+void ts_cbor_key(struct ts_cbor *out)
+{
+    ts_cbor_text(out, out->keys);
+    out->keys += ts_string_bytes(out->keys) + 1;
+}
+
+void ts_cbor_put_number(struct ts_cbor *out, uint32_t value)
+{
+    ts_cbor_key(out);
     ts_cbor_number(out, value);
 }
 
-void ts_cbor_put_counter(struct ts_cbor *out, const char *key, uint32_t value)
+void ts_cbor_put_counter(struct ts_cbor *out, uint32_t value)
 {
-    ts_cbor_text(out, key);
+    ts_cbor_key(out);
     byte(out, WORD_FOLLOWS);
     for (uint32_t bits = 32; bits != 0; bits -= 8) byte(out, value >> (bits - 8));
 }
 
-void ts_cbor_put_text(struct ts_cbor *out, const char *key, const char *text)
+void ts_cbor_put_text(struct ts_cbor *out, const char *text)
 {
-    ts_cbor_text(out, key);
+    ts_cbor_key(out);
     ts_cbor_text(out, text);
 }
 
-void ts_cbor_put_truth(struct ts_cbor *out, const char *key, int value)
+void ts_cbor_put_truth(struct ts_cbor *out, int value)
 {
-    ts_cbor_text(out, key);
+    ts_cbor_key(out);
     head(out, 7, FALSE + (value != 0));
 }
 
@@ -77,7 +88,7 @@ uint32_t ts_cbor_result(const struct ts_cbor *out)
     struct ts_block *block = ts_block_of_request();
     if (block != 0) return ts_block_result(block, out->length, out->capacity);
     if (out->length <= out->capacity) return ts_result(TS_CONTENT, out->length);
-    struct ts_cbor needed = {out->bytes, 0, out->capacity, 0};
+    struct ts_cbor needed = {.bytes = out->bytes, .capacity = out->capacity};
     ts_cbor_number(&needed, out->length);
     return ts_result(TS_REQUEST_ENTITY_TOO_LARGE, needed.length <= needed.capacity ? needed.length : 0);
 }

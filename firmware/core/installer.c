@@ -2,6 +2,7 @@
  * is installed. One upload at a time. Refuses to know how modules are started. */
 #include "cbor.h"
 #include "flash.h"
+#include "imc.h"
 #include "slots.h"
 #include "sys.h"
 
@@ -25,10 +26,7 @@ static int32_t slot_of_request(void)
     char name[24];
     int32_t length = ts_path_parameter(0, name, sizeof name);
     for (uint32_t slot = 0; slot < ts_boot_table.slot_count && slot < TS_MAX_SLOTS; slot++) {
-        const char *candidate = ts_boot_table.slots[slot].name;
-        int32_t i = 0;
-        while (i < length && candidate[i] == name[i]) i++;
-        if (i == length && candidate[i] == 0) return (int32_t)slot;
+        if (length >= 0 && ts_name_is(ts_boot_table.slots[slot].name, name, (uint32_t)length)) return (int32_t)slot;
     }
     return -1;
 }
@@ -272,21 +270,21 @@ static void describe(struct ts_cbor *out, uint32_t slot)
     static const char *const STATES[] = {"empty", "trial", "trying", "confirmed"};
     const struct ts_slot_record *record = &ts_slot_records[slot];
     const struct ts_slot_state *now = &ts_slot_states[slot];
-    ts_cbor_map(out, 13);
-    ts_cbor_put_text(out, "slot", ts_boot_table.slots[slot].name);
-    ts_cbor_put_text(out, "state", now->refused ? "refused" : STATES[record->state & 3]);
-    ts_cbor_put_number(out, "bank", record->active);
-    ts_cbor_put_number(out, "bytes", record->active == TS_BANK_NONE ? 0 : record->bank[record->active - 1].length);
-    ts_cbor_put_number(out, "capacity", ts_boot_table.slots[slot].pages << 16);
-    ts_cbor_put_number(out, "floor", record->floor);
-    ts_cbor_put_text(out, "module", now->module != 0 ? ts_modules[now->module - 1].info->name : "");
-    ts_cbor_put_number(out, "received", upload.total != 0 && upload.slot == slot ? upload.received : 0);
-    ts_cbor_put_truth(out, "held", record->held);
-    ts_cbor_put_number(out, "epoch", record->epoch);
-    ts_cbor_put_number(out, "ram", ts_boot_table.slots[slot].ram_bytes);
-    ts_cbor_text(out, "hash");
+    ts_cbor_map(out, 13, "slot\0state\0bank\0bytes\0capacity\0floor\0module\0received\0held\0epoch\0ram\0hash\0banks");
+    ts_cbor_put_text(out, ts_boot_table.slots[slot].name);
+    ts_cbor_put_text(out, now->refused ? "refused" : STATES[record->state & 3]);
+    ts_cbor_put_number(out, record->active);
+    ts_cbor_put_number(out, record->active == TS_BANK_NONE ? 0 : record->bank[record->active - 1].length);
+    ts_cbor_put_number(out, ts_boot_table.slots[slot].pages << 16);
+    ts_cbor_put_number(out, record->floor);
+    ts_cbor_put_text(out, now->module != 0 ? ts_modules[now->module - 1].info->name : "");
+    ts_cbor_put_number(out, upload.total != 0 && upload.slot == slot ? upload.received : 0);
+    ts_cbor_put_truth(out, record->held);
+    ts_cbor_put_number(out, record->epoch);
+    ts_cbor_put_number(out, ts_boot_table.slots[slot].ram_bytes);
+    ts_cbor_key(out);
     put_hash(out, record, record->active);
-    ts_cbor_text(out, "banks");
+    ts_cbor_key(out);
     ts_cbor_array(out, 2);
     for (uint32_t bank = TS_BANK_A; bank <= TS_BANK_B; bank++) put_hash(out, record, bank);
 }

@@ -48,19 +48,19 @@ static void describe(struct ts_cbor *out, const struct ts_module *module)
                                          "backing off", "stopping", "failed",   "held"};
     const struct ts_module_info *info = module->info;
     const struct wasm_memory *memory = info->memory;
-    ts_cbor_map(out, 12);
-    ts_cbor_put_text(out, "name", info->name);
-    ts_cbor_put_text(out, "version", info->version);
-    ts_cbor_put_text(out, "state", STATES[module->state & 7]);
-    ts_cbor_put_number(out, "priority", info->priority);
-    ts_cbor_put_number(out, "faults", module->fault_count);
-    ts_cbor_put_number(out, "restarts", module->restarts);
-    ts_cbor_put_number(out, "stack", info->stack_top - info->stack_bottom);
-    ts_cbor_put_number(out, "memory", memory != 0 ? memory->bytes : 0);
-    ts_cbor_put_number(out, "max", memory != 0 ? memory->capacity_bytes : 0);
-    ts_cbor_put_counter(out, "calls", module->calls);
-    ts_cbor_put_truth(out, "held", module->state == TS_STATE_HELD);
-    ts_cbor_put_text(out, "slot", ts_slots_part != 0 ? ts_slots_part->name(module->index) : 0);
+    ts_cbor_map(out, 12, "name\0version\0state\0priority\0faults\0restarts\0stack\0memory\0max\0calls\0held\0slot");
+    ts_cbor_put_text(out, info->name);
+    ts_cbor_put_text(out, info->version);
+    ts_cbor_put_text(out, STATES[module->state & 7]);
+    ts_cbor_put_number(out, info->priority);
+    ts_cbor_put_number(out, module->fault_count);
+    ts_cbor_put_number(out, module->restarts);
+    ts_cbor_put_number(out, info->stack_top - info->stack_bottom);
+    ts_cbor_put_number(out, memory != 0 ? memory->bytes : 0);
+    ts_cbor_put_number(out, memory != 0 ? memory->capacity_bytes : 0);
+    ts_cbor_put_counter(out, module->calls);
+    ts_cbor_put_truth(out, module->state == TS_STATE_HELD);
+    ts_cbor_put_text(out, ts_slots_part != 0 ? ts_slots_part->name(module->index) : 0);
 }
 
 uint32_t ts_modules_list(uint32_t payload, uint32_t bytes, uint32_t response, uint32_t capacity)
@@ -99,12 +99,12 @@ uint32_t ts_module_fault(uint32_t payload, uint32_t bytes, uint32_t response, ui
     const struct wasm_stop *stop = ts_fault_frames(&ts_modules[index]);
     struct ts_cbor out;
     ts_cbor_begin(&out, response, capacity);
-    ts_cbor_map(&out, 5);
-    ts_cbor_put_number(&out, "n", ts_modules[index].fault_count);
-    ts_cbor_put_number(&out, "time_ms", milliseconds((uint64_t)fault->time_high << 32 | fault->time_low));
-    ts_cbor_put_text(&out, "reason", ts_fault_reason(fault));
-    ts_cbor_put_text(&out, "trap", fault->reason == STOP_TRAPPED ? rt_trap_message(fault->trap_code) : 0);
-    ts_cbor_text(&out, "backtrace");
+    ts_cbor_map(&out, 5, "n\0time_ms\0reason\0trap\0backtrace");
+    ts_cbor_put_number(&out, ts_modules[index].fault_count);
+    ts_cbor_put_number(&out, milliseconds((uint64_t)fault->time_high << 32 | fault->time_low));
+    ts_cbor_put_text(&out, ts_fault_reason(fault));
+    ts_cbor_put_text(&out, fault->reason == STOP_TRAPPED ? rt_trap_message(fault->trap_code) : 0);
+    ts_cbor_key(&out);
     ts_cbor_array(&out, stop->backtrace_count);
     for (uint32_t i = 0; i < stop->backtrace_count; i++) {
         ts_cbor_array(&out, 2);
@@ -124,14 +124,14 @@ uint32_t ts_image(uint32_t payload, uint32_t bytes, uint32_t response, uint32_t 
     ts_unlock(ps);
     struct ts_cbor out;
     ts_cbor_begin(&out, response, capacity);
-    ts_cbor_map(&out, 6);
-    ts_cbor_text(&out, "identity");
+    ts_cbor_map(&out, 6, "identity\0abi\0name\0version\0uptime_ms\0free_ram");
+    ts_cbor_key(&out);
     ts_cbor_bytes(&out, &table->base_id, sizeof table->base_id);
-    ts_cbor_put_number(&out, "abi", TS_OS_ABI_VERSION);
-    ts_cbor_put_text(&out, "name", table->name);
-    ts_cbor_put_text(&out, "version", table->version);
-    ts_cbor_put_number(&out, "uptime_ms", milliseconds(now));
-    ts_cbor_put_number(&out, "free_ram", table->free_ram);
+    ts_cbor_put_number(&out, TS_OS_ABI_VERSION);
+    ts_cbor_put_text(&out, table->name);
+    ts_cbor_put_text(&out, table->version);
+    ts_cbor_put_number(&out, milliseconds(now));
+    ts_cbor_put_number(&out, table->free_ram);
     return ts_cbor_result(&out);
 }
 
