@@ -22,7 +22,7 @@ export function modelsOf(modules: readonly TestModule[], types: Record<string, T
 
 export async function assemble(wat: string): Promise<Uint8Array> {
   const parsed = (await wabtInit()).parseWat('test.wat', wat);
-  return parsed.toBinary({}).buffer;
+  return parsed.toBinary({ write_debug_names: true }).buffer;
 }
 
 export interface TestEdge {

@@ -258,6 +258,8 @@ export class ModuleRuntime {
     this.windows.flush();
     const result = run();
     this.checkFate(generation);
+    // A loop of imports uses up its fuel far too slowly.
+    if (this.link.isExpired(this.current().id)) throw new DeadlineExpired();
     return result;
   }
 }
