@@ -33,6 +33,8 @@ const ANONYMOUS = 'http';
 const DEFAULT_MAX_FAILURES = 20;
 /** How often files and ends of tokens are looked at for answers that are still under way. */
 const SWEEP_MS = 2_000;
+/** Requests of one token that are being answered at a time. */
+const MAX_OPEN = 64;
 
 export class HttpSecurity {
   private readonly sessions = new Sessions();
@@ -73,7 +75,8 @@ export class HttpSecurity {
       const identity = this.identify(request);
       if (identity !== null) {
         this.identities.set(request, identity);
-        if (identity.record !== null) this.open.set(request, identity.record.id);
+        if (identity.record !== null && !this.begin(request, reply, identity.record.id))
+          return tooMany(reply, 1, 'too many requests at a time with this token');
       }
       if (wanted === null) return;
       if (identity === null) {
@@ -86,9 +89,6 @@ export class HttpSecurity {
       if (!includesRole(identity.role, wanted))
         return refuse(reply, 403, `${wanted} may do this; ${identity.record!.name} is ${identity.role}`);
     });
-    const done = (request: FastifyRequest): void => void this.open.delete(request);
-    server.addHook('onResponse', async (request) => done(request));
-    server.addHook('onRequestAbort', async (request) => done(request));
     const sweep = setInterval(() => this.sweep(), SWEEP_MS);
     sweep.unref();
     server.addHook('onClose', async () => clearInterval(sweep));
@@ -123,6 +123,17 @@ export class HttpSecurity {
   /** Cookies do not tell ports apart: two edges on one machine must not end each other's sessions. */
   private cookieName(request: FastifyRequest): string {
     return `${this.options.tls ? '__Host-' : ''}thingspire-${request.socket.localPort ?? 0}`;
+  }
+
+  /** False: with event streams that nobody closes one token must not take all connections. */
+  private begin(request: FastifyRequest, reply: FastifyReply, id: string): boolean {
+    let count = 0;
+    for (const other of this.open.values()) if (other === id) count++;
+    if (count >= MAX_OPEN) return false;
+    this.open.set(request, id);
+    // Also of an answer that is written past the framework, and when the client leaves.
+    reply.raw.once('close', () => this.open.delete(request));
+    return true;
   }
 
   private sweep(): void {
@@ -197,9 +208,9 @@ function refuse(reply: FastifyReply, status: number, message: string): FastifyRe
   return reply.status(status).send({ status, message });
 }
 
-function tooMany(reply: FastifyReply, seconds: number): FastifyReply {
+function tooMany(reply: FastifyReply, seconds: number, what = 'too many wrong tokens from this address'): FastifyReply {
   void reply.header('retry-after', seconds);
-  return refuse(reply, 429, `too many wrong tokens from this address: wait ${seconds} s`);
+  return refuse(reply, 429, `${what}: wait ${seconds} s`);
 }
 
 /** Bodies arrive as bytes (the gateway's parser) or as values; anything that is no object is an empty one. */

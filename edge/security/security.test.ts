@@ -27,7 +27,7 @@ const newFolder = (): string => {
 /** A server with one route of each kind, as an edge has them. */
 async function start(options: Partial<SecurityOptions> = {}) {
   const security = await Security.open({ name: 'a', dataDirectory: newFolder(), ...options });
-  const server: FastifyInstance = fastify(security.serverOptions() as object);
+  const server: FastifyInstance = fastify({ ...security.serverOptions(), forceCloseConnections: true } as object);
   servers.push(server);
   await security.protect(server);
   for (const url of ['/', '/page/app.js', '/api/fleet', '/things', '/things/:thing', '/openapi.json', '/odd'])
@@ -179,6 +179,23 @@ describe('roles', () => {
     security.tokens.revoke('anna');
     await expect(reader.read()).rejects.toThrow();
   });
+});
+
+it('one token does not take all connections', async () => {
+  const { server, security } = await start();
+  const { token } = security.tokens.add('anna', 'viewer', null);
+  const other = security.tokens.add('bob', 'viewer', null).token;
+  const url = await server.listen({ port: 0, host: '127.0.0.1' });
+  const end = new AbortController();
+  const open = () => fetch(`${url}/api/events`, { headers: bearer(token), signal: end.signal });
+  const streams = await Promise.all(Array.from({ length: 70 }, open));
+  expect(streams.filter(({ status }) => status === 200).length).toBe(64);
+  expect((await fetch(`${url}/api/fleet`, { headers: bearer(token) })).status).toBe(429);
+  expect((await fetch(`${url}/api/fleet`, { headers: bearer(other) })).status).toBe(200);
+  end.abort();
+  await expect
+    .poll(async () => (await fetch(`${url}/api/fleet`, { headers: bearer(token) })).status, { timeout: 20_000 })
+    .toBe(200);
 });
 
 describe('browsers', () => {
