@@ -20,7 +20,14 @@ void ts_find_ready(void)
 {
     uint32_t level = TS_TOP_LEVEL;
     while (level != 0 && pending_at(level) == 0) level--;
-    ts_kernel.ready = (uint8_t)level;
+    uint32_t waiter = ts_kernel.waiting == 0 ? 0 : ts_waiter_level();
+    ts_kernel.ready = (uint8_t)(waiter > level ? waiter : level);
+}
+
+/** The chain that is to go on before any event starts, in ts_waiters, plus 1; 0: none. */
+static inline uint32_t waiter_next(uint32_t ceiling, int alone)
+{
+    return ts_kernel.waiting == 0 ? 0 : ts_waiter_next(ceiling, alone);
 }
 
 void ts_post(struct ts_module *module, uint32_t event)
@@ -45,6 +52,7 @@ static struct ts_module *take_ready(void)
     uint32_t next = level;
     while (next != 0 && pending_at(next) == 0) next--;
     ts_kernel.ready = (uint8_t)next;
+    if (ts_kernel.waiting != 0) ts_find_ready();
     ts_kernel.level = (uint8_t)level;
     ts_kernel.ceiling = (uint8_t)level;
     ts_no_frame();
@@ -83,14 +91,15 @@ static void preempt(struct exception_frame *frame)
     context->ceiling = ts_kernel.ceiling;
     context->level = ts_kernel.level;
     frame->a[0] = 0;
-    if (ts_kernel.ready > context->ceiling) {
+    uint32_t waiter = waiter_next(context->ceiling, ts_kernel.preempted == 1 && context->frame == 0);
+    if (waiter != 0) {
+        frame->pc = (uint32_t)ts_switch_in;
+        frame->a[1] = frame->a[2] = ts_wait_over(waiter - 1);
+    } else {
         struct ts_module *module = take_ready();
         frame->pc = (uint32_t)ts_chain_begin;
         frame->a[1] = module->sp;
         frame->a[2] = (uint32_t)module;
-    } else {
-        frame->pc = (uint32_t)ts_switch_in;
-        frame->a[1] = frame->a[2] = ts_wait_over();
     }
     frame->lcount = 0;
     frame->ps = (frame->ps & ~(uint32_t)PS_INTLEVEL) | MASKED;
@@ -99,7 +108,8 @@ static void preempt(struct exception_frame *frame)
 _Noreturn void ts_next_chain(void)
 {
     struct ts_context *context = &ts_contexts[ts_kernel.preempted - 1];
-    if (ts_kernel.preempted == 1 && context->frame == 0 && ts_waiter_ready()) ts_switch_in(ts_wait_over());
+    uint32_t waiter = waiter_next(context->ceiling, ts_kernel.preempted == 1 && context->frame == 0);
+    if (waiter != 0) ts_switch_in(ts_wait_over(waiter - 1));
     if (ts_kernel.ready > context->ceiling) {
         struct ts_module *module = take_ready();
         ts_chain_switch(module, module->sp);
@@ -155,8 +165,9 @@ static void interrupt(struct exception_frame *frame)
     if (reason != STOP_RETURNED) {
         ts_note_place(running->module, TRAP_NONE, frame->pc, frame->a[1], frame->a[0]);
         unwind(frame, reason);
-    } else if (ts_kernel.ready > ts_kernel.ceiling) preempt(frame);
-    else if (ts_kernel.preempted == 0 && running == 0 && ts_kernel.ceiling == 0 && ts_waiter_ready()) preempt(frame);
+    } else if (ts_kernel.ready > ts_kernel.ceiling ||
+               waiter_next(ts_kernel.ceiling, ts_kernel.preempted == 0 && running == 0 && ts_kernel.ceiling == 0) != 0)
+        preempt(frame);
 }
 
 static _Noreturn void panic(struct exception_frame *frame)

@@ -225,7 +225,8 @@ struct ts_waiter {
     const volatile uint8_t *done; /* it waits until this is not 0 */
     uint32_t clock; /* its CPU clock: waiting takes none */
     uint8_t ceiling, level;
-    uint16_t reserved;
+    uint8_t light; /* holds no grants of calls: goes on whenever its level is above the ceiling */
+    uint8_t reserved;
 };
 enum { TS_MAX_WAITERS = 4 };
 
@@ -235,7 +236,7 @@ struct ts_kernel {
     uint32_t serial; /* of the last invocation */
     uint8_t ceiling; /* only events above this level start now */
     uint8_t level; /* of the running chain */
-    uint8_t ready; /* highest level with pending events, 0: none */
+    uint8_t ready; /* highest level with pending events or chains that go on, 0: none */
     uint8_t preempted; /* contexts in use */
     uint32_t epoch; /* counts changes of modules and services */
     struct ts_module *module; /* that runs; "sys" if no invocation does */
@@ -245,7 +246,7 @@ struct ts_kernel {
     uint8_t grant_head, grant_tail; /* free entries of the others: index + 1 */
     uint32_t held; /* serial of an invocation that is not to be ended now (ts_hold), 0: none; its deadline waits */
     uint16_t busy; /* modules of chains that wait: their events do, too */
-    uint8_t waiting; /* of ts_waiters, the last one goes on first */
+    uint8_t waiting; /* of ts_waiters */
 };
 
 _Static_assert(offsetof(struct ts_kernel, frame) == TS_KERNEL_FRAME, "frame");
@@ -393,10 +394,15 @@ int ts_other_chain(uint32_t *next, struct ts_frame **frame);
 /** Has the running chain wait until `*done` is not 0, or one of its invocations is to be ended: the caller looks which.
  * False if it cannot wait. An interrupt sets `*done`. */
 int ts_wait(const volatile uint8_t *done);
-/** Can a chain that has left go on, if nobody is in the middle of something? */
-int ts_waiter_ready(void);
+/** Something that chains wait for has been set. */
+void ts_wait_done(void);
+/** Highest level of the chains that only have to be let; 0: none. */
+uint32_t ts_waiter_level(void);
+/** The chain that goes on next, in ts_waiters, plus 1; 0: none, or an event is first. `ceiling` of what runs; `alone`: nobody
+ * is in the middle of something. */
+uint32_t ts_waiter_next(uint32_t ceiling, int alone);
 /** Makes it the running chain; what to give ts_switch_in. */
-uint32_t ts_wait_over(void);
+uint32_t ts_wait_over(uint32_t waiter);
 
 #endif
 #endif

@@ -45,6 +45,7 @@ int ts_client_take(struct ts_rx *frame)
     frame->owner = call->owner;
     call->frame = frame;
     call->done = ANSWERED;
+    ts_wait_done();
     return 1;
 }
 
@@ -53,7 +54,10 @@ int ts_client_acknowledged(uint32_t mid, int reset)
     for (uint32_t i = 0; i < CALLS; i++) {
         if (calls[i].state != WAITING || calls[i].mid != mid) continue;
         calls[i].acknowledged = 1;
-        if (reset && calls[i].done == NOT_YET) calls[i].done = RESET;
+        if (reset && calls[i].done == NOT_YET) {
+            calls[i].done = RESET;
+            ts_wait_done();
+        }
         return 1;
     }
     return 0;
@@ -67,6 +71,7 @@ uint64_t ts_client_tick(uint64_t now)
         if (call->state != WAITING || call->done != NOT_YET) continue;
         if (call->deadline <= now) {
             call->done = TOO_LATE;
+            ts_wait_done();
             continue;
         }
         if (call->deadline < next) next = call->deadline;

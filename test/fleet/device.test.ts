@@ -412,16 +412,29 @@ describe('a module’s request to the edge', () => {
   });
 });
 
-describe('a chain that has preempted another', () => {
-  it('sleeps in place, beyond its own deadline, and both go on', async () => {
-    const two = await buildDevice([
+describe('a chain that waits and has preempted another', () => {
+  const spin = `(loop $l (br_if $l (i32.lt_u (local.tee $n (i32.add (local.get $n) (i32.const 1))) (i32.const 1000000))))`;
+  const sink = { path: '/sink', methods: ['PUT'], external: true, timeout: '300ms' } as const;
+  /** `high` asks the edge in a timer event, by `middle` if `by` says so; `low` is in the middle of a call then. */
+  const build = (by: 'itself' | 'middle'): Promise<BuiltDevice> =>
+    buildDevice([
       {
         name: 'low',
         wat: `${IMPORTS} (memory (export "memory") 1)
-          ${handler('spin', `(loop $l (br_if $l (i32.lt_u (local.tee $n (i32.add (local.get $n) (i32.const 1))) (i32.const 1000000)))) (i32.const ${word(2.05)})`)}`,
-        provides: [
-          { method: 'GET', path: '/spin', handler: 'spin', contract: { response: bytes(4), deadline: '900ms' } },
-        ],
+          ${handler('spin', `${spin} (i32.const ${word(2.05)})`)} ${handler('spins', `${spin} (local.set $n (i32.const 0)) ${spin} (i32.const ${word(2.05)})`)}`,
+        provides: ['spin', 'spins'].map((name) => ({
+          method: 'GET' as const,
+          path: `/${name}`,
+          handler: name,
+          contract: { response: bytes(4), deadline: '900ms' },
+        })),
+      },
+      {
+        name: 'middle',
+        wat: `${IMPORTS} (memory (export "memory") 1)
+          ${handler('ask', `(call $call (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0))`)}`,
+        provides: [{ method: 'PUT', path: '/ask', handler: 'ask', contract: { request: bytes(4), deadline: '1ms' } }],
+        requires: [sink],
       },
       {
         name: 'high',
@@ -431,27 +444,66 @@ describe('a chain that has preempted another', () => {
           (func (export "on_start") (drop (call $timer (i32.const 0) (i32.const 40) (i32.const 0))))
           (func (export "on_timer") (param i32)
             (call $log (select (i32.const 0) (i32.const 16)
-              (i32.eq (call $call (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0)) (i32.const ${word(2.04)}))) (i32.const 8)))`,
-        requires: [{ path: '/sink', methods: ['PUT'], external: true, timeout: '300ms' }],
+              (i32.eq (call $call (i32.const 0) (i32.const 0) (i32.const ${by === 'middle' ? 4 : 0}) (i32.const 0) (i32.const 0)) (i32.const ${word(2.04)}))) (i32.const 8)))`,
+        requires: by === 'middle' ? [{ path: '/ask', methods: ['PUT'] }] : [sink],
       },
     ]);
+  const start = (two: BuiltDevice, path: string): ParsedPacket => {
+    device = new OsDevice(two).settle();
+    link = new DeviceLink(device);
+    link.request({ uri: '/nothing' });
+    link.send(link.encode({ uri: path, token: Buffer.from('spin') }));
+    link.run(60);
+    expect(link.text).toBe('');
+    return link.take(isRequest)!;
+  };
+  const ended = ({ token, code }: ParsedPacket): boolean => token.toString() === 'spin' && code === '2.05';
+  const runUntil = (done: () => boolean): void => {
+    for (let time = 0; time < 600 && !done(); time++) link.run(1);
+    expect(done()).toBe(true);
+  };
+  const answer = ({ messageId, token }: ParsedPacket): void =>
+    link.send(generate({ ack: true, messageId, token, code: '2.04' }));
+  const noFaults = (): void =>
+    expect(['high', 'middle', 'low'].map((name) => device.module(name).faults)).toEqual([0, 0, 0]);
+
+  it('lets it go on, and comes back before it', async () => {
+    const two = await build('itself');
+    let request = start(two, '/spin');
+    // The call that was preempted ends, and others are served, while the answer is waited for.
+    runUntil(() => link.inbox.some(ended));
+    expect(link.text).toBe('');
+    expect(link.request({ uri: '/sys/modules' }).code).toBe('2.05');
+    answer(request);
+    link.run(2);
+    expect(link.text).toBe('[high] answered\n');
+    noFaults();
+    // An answer that comes in the middle of it is taken at once.
+    request = start(two, '/spins');
+    link.run(20);
+    answer(request);
+    link.run(2);
+    expect(link.text).toBe('[high] answered\n');
+    expect(link.inbox.some(ended)).toBe(false);
+    runUntil(() => link.inbox.some(ended));
+    noFaults();
+    // And none at all.
+    start(two, '/spins');
+    runUntil(() => link.text === '[high] too late\n');
+    runUntil(() => link.inbox.some(ended));
+    noFaults();
+  });
+  it('sleeps in place if it holds grants, beyond its own deadline, and both go on', async () => {
+    const two = await build('middle');
     for (const answered of [true, false]) {
-      device = new OsDevice(two).settle();
-      link = new DeviceLink(device);
-      link.request({ uri: '/nothing' });
-      link.send(link.encode({ uri: '/spin', token: Buffer.from('spin') }));
-      link.run(60);
-      const request = link.take(isRequest)!;
-      expect(link.text).toBe('');
+      const request = start(two, '/spin');
       link.run(20);
-      if (answered)
-        link.send(generate({ ack: true, messageId: request.messageId, token: request.token, code: '2.04' }));
-      link.run(answered ? 2 : 300);
+      if (answered) answer(request);
+      runUntil(() => link.text !== '');
       expect(link.text).toBe(answered ? '[high] answered\n' : '[high] too late\n');
-      for (let time = 0; time < 300 && !link.inbox.some(({ token }) => token.toString() === 'spin'); time++)
-        link.run(1);
-      expect(link.take(({ token, code }) => token.toString() === 'spin' && code === '2.05')).toBeDefined();
-      expect(device.module('high').faults + device.module('low').faults).toBe(0);
+      expect(link.inbox.some(ended)).toBe(false);
+      runUntil(() => link.inbox.some(ended));
+      noFaults();
     }
   });
 });
