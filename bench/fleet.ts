@@ -4,7 +4,15 @@ import { measureFleet, type FleetNumbers, type FleetSizes } from './fleet/scenar
 import { MissingTool } from './rivals/tools.js';
 import { natsVersion } from '../test/fleet/nats-server.js';
 
-export const FULL: FleetSizes = { devices: 10_000, edges: 20, processes: 4, seconds: 10, changes: 100, ttlMs: 6_000 };
+export const FULL: FleetSizes = {
+  devices: 10_000,
+  edges: 20,
+  processes: 4,
+  seconds: 10,
+  changes: 100,
+  ttlMs: 6_000,
+  signed: false,
+};
 
 const grouped = (value: number): string => Math.round(value).toLocaleString('en-US');
 const ms = (value: number): string => (value < 100 ? `${value.toFixed(1)} ms` : `${grouped(value)} ms`);
@@ -35,7 +43,8 @@ export function formatFleet(numbers: FleetNumbers): string {
     ['devices that some edge could not reach in the end', grouped(silent)],
   ];
   return [
-    `${grouped(sizes.devices)} devices on ${sizes.edges} edges in ${sizes.processes + 1} processes; ${numbers.processors}, ` +
+    `${grouped(sizes.devices)} devices on ${sizes.edges} edges in ${sizes.processes + 1} processes, messages ` +
+      `${sizes.signed ? 'signed' : 'not signed'}; ${numbers.processors}, ` +
       `load ${numbers.loadBefore.toFixed(1)} before; ${numbers.nats}.`,
     '',
     '| what | measured |',

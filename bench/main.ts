@@ -37,7 +37,7 @@ const USAGE = `npm run bench -- [options]
                         (bench/imc-baseline.json) or --document (docs/os.md)
   --remote              requests over the serial line: instructions of the device, bytes on the wire; with --json
   --fleet               10,000 simulated devices on 20 edges over NATS (needs nats-server); with --json, or smaller with
-                        --devices N, --edges N, --seconds N
+                        --devices N, --edges N, --seconds N; with --signed: edges that are enrolled
   --document            run all of that and write the tables of docs/performance.md and the chart
   --json                all measurements as JSON
   --chart               also write docs/benchmark.svg
@@ -87,6 +87,7 @@ function parse(argv: readonly string[]): Arguments | undefined {
       devices: { type: 'string', default: String(FULL.devices) },
       edges: { type: 'string', default: String(FULL.edges) },
       seconds: { type: 'string', default: String(FULL.seconds) },
+      signed: { type: 'boolean', default: false },
       document: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
       chart: { type: 'boolean', default: false },
@@ -122,7 +123,9 @@ function parse(argv: readonly string[]): Arguments | undefined {
     scale: values.scale,
     imc: values.imc,
     remote: values.remote,
-    fleet: values.fleet ? { ...FULL, devices, edges, seconds, processes: Math.min(FULL.processes, edges - 1) } : null,
+    fleet: values.fleet
+      ? { ...FULL, devices, edges, seconds, signed: values.signed, processes: Math.min(FULL.processes, edges - 1) }
+      : null,
     files: positionals,
     document: values.document,
     json: values.json,

@@ -1,8 +1,11 @@
 // One process of the scale run: some edges over NATS with simulated devices, doing what the run asks. Started by fork; knows
 // no report.
+import { createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { NatsEdge } from '../../test/fleet/nats-edge.js';
 import type { PlaceAnswer, PlaceLink, Placement } from '../../edge/fleet/types.js';
 import type { ServiceRequest } from '../../edge/host/types.js';
+import { signCertificate } from '../../edge/security/certificate.js';
+import { PlainEnvelopes, SignedEnvelopes, type Envelopes } from '../../edge/security/envelope.js';
 import type {
   Ask,
   Commands,
@@ -20,6 +23,7 @@ const WRITERS = 32;
 const LOOK_MS = 5;
 const PROBE_MS = 5;
 const OK = 0x45;
+const DAY_MS = 86_400_000;
 
 const now = (): number => performance.timeOrigin + performance.now();
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
@@ -42,6 +46,15 @@ const placement = (device: string, version = '1.0.0', epoch = 1): Placement => {
   return { thing: device, module: 'device', version, hash: '', place: `device:${device}`, epoch, services };
 };
 
+function envelopesOf(edge: string, root: string | null): Envelopes {
+  if (root === null) return new PlainEnvelopes(edge);
+  const by = createPrivateKey(root);
+  const { privateKey, publicKey } = generateKeyPairSync('ed25519');
+  const issued = Date.now();
+  const certificate = signCertificate({ edge, key: publicKey, issued, expires: issued + DAY_MS }, by);
+  return new SignedEnvelopes({ edge, privateKey, certificate, root: createPublicKey(by) });
+}
+
 async function inParallel<T>(list: readonly T[], run: (item: T) => Promise<unknown>): Promise<void> {
   const left = [...list];
   const worker = async (): Promise<void> => {
@@ -56,7 +69,7 @@ class EdgeProcess {
   /** When which edge has seen a version. */
   private readonly versions = new Map<string, number[]>();
   private probing: Promise<Probe[]> | null = null;
-  private probe_ = false;
+  private isProbing = false;
 
   readonly commands: {
     readonly [K in keyof Commands]: (...args: Parameters<Commands[K]>) => Promise<ReturnType<Commands[K]>>;
@@ -70,7 +83,7 @@ class EdgeProcess {
     hang: (device) => Promise.all(this.edges.map((edge) => this.call(edge, device, '/never', 60_000))),
     probe: async (devices) => this.startProbe(devices),
     stop: async () => {
-      this.probe_ = false;
+      this.isProbing = false;
       return (await this.probing) ?? [];
     },
     adopt: (devices) => inParallel(devices, (device) => this.attach(pick(this.edges), device)),
@@ -85,10 +98,10 @@ class EdgeProcess {
     },
   };
 
-  private async open({ url, prefix, edges, ttlMs }: OpenOptions): Promise<void> {
+  private async open({ url, prefix, edges, ttlMs, root }: OpenOptions): Promise<void> {
     this.shares = edges;
     for (const { name } of edges) {
-      const edge = await NatsEdge.open({ edge: name, servers: url, prefix, ttlMs });
+      const edge = await NatsEdge.open({ edge: name, servers: url, prefix, ttlMs, envelopes: envelopesOf(name, root) });
       edge.registry.watch((change) => {
         if (change.type !== 'placement' || change.placement === null) return;
         const { version } = change.placement;
@@ -156,10 +169,10 @@ class EdgeProcess {
   }
 
   private startProbe(devices: readonly string[]): void {
-    this.probe_ = true;
+    this.isProbing = true;
     const probe = async (edge: NatsEdge): Promise<Probe[]> => {
       const probes: Promise<Probe>[] = [];
-      for (let i = 0; this.probe_; i++) {
+      for (let i = 0; this.isProbing; i++) {
         probes.push(this.call(edge, devices[i % devices.length]!, '/echo', 10_000));
         await pause(PROBE_MS);
       }

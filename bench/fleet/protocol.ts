@@ -11,6 +11,8 @@ export interface OpenOptions {
   readonly prefix: string;
   readonly edges: readonly EdgeShare[];
   readonly ttlMs: number;
+  /** Private root key (PEM) that enrols the edges; null: they sign nothing. */
+  readonly root: string | null;
 }
 
 export interface LoadOptions {

@@ -1,5 +1,6 @@
 // The scale run: a fleet of simulated devices on many edges in a few processes over a real nats-server; what is measured,
 // in which order. Takes sizes; gives numbers. Knows no table.
+import { generateKeyPairSync } from 'node:crypto';
 import { fork, type ChildProcess } from 'node:child_process';
 import { cpus, loadavg } from 'node:os';
 import { fileURLToPath } from 'node:url';
@@ -15,6 +16,8 @@ export interface FleetSizes {
   /** Changes of which the way to all edges is measured. */
   readonly changes: number;
   readonly ttlMs: number;
+  /** Are edges enrolled, so that they sign what they say? */
+  readonly signed: boolean;
 }
 
 export interface Quantiles {
@@ -126,12 +129,16 @@ class Scenario {
   private readonly processes: Remote[] = [];
   private readonly names: string[];
   private readonly shares: EdgeShare[];
+  private readonly root: string | null;
 
   constructor(
     private readonly sizes: FleetSizes,
     private readonly progress: (text: string) => void,
   ) {
-    const { devices, edges } = sizes;
+    const { devices, edges, signed } = sizes;
+    const root = (): string =>
+      generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
+    this.root = signed ? root() : null;
     this.names = Array.from({ length: devices }, (_, i) => `d${i}`);
     this.shares = Array.from({ length: edges }, (_, edge) => {
       return { name: `e${edge}`, devices: this.names.filter((_name, i) => i % edges === edge) };
@@ -185,7 +192,7 @@ class Scenario {
   }
 
   private openOptions(edges: readonly EdgeShare[]) {
-    return { url: this.server.url, prefix: 'scale', edges, ttlMs: this.sizes.ttlMs };
+    return { url: this.server.url, prefix: 'scale', edges, ttlMs: this.sizes.ttlMs, root: this.root };
   }
 
   private async cold(): Promise<number> {

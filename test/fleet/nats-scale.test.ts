@@ -13,7 +13,7 @@ it('quantiles are of the values, whatever their order', () => {
 
 describe.skipIf(withoutNats())('100 devices on 3 edges', () => {
   it('lose no call and run none twice, though an edge dies and NATS restarts', { timeout: 300_000 }, async () => {
-    const sizes = { devices: 100, edges: 3, processes: 1, seconds: 1, changes: 5, ttlMs: 3_000 };
+    const sizes = { devices: 100, edges: 3, processes: 1, seconds: 1, changes: 5, ttlMs: 3_000, signed: true };
     const numbers = await measureFleet(sizes, () => undefined);
     expect(numbers.runs).toMatchObject({ twice: 0 });
     expect(numbers.silent).toBe(0);
