@@ -21,9 +21,9 @@ export interface SubscriptionsOptions {
   readonly observeElsewhere: (uri: string, changed: () => void) => (() => void) | null;
 }
 
-/** How long nobody need provide what is observed: modules start one after the other, and move. */
-const SETTLE_MS = 1000;
-const RETRY_MS = 100;
+/** How long nobody need provide what is observed, as on the device: modules start one after the other, and move. */
+const SETTLE_MS = 30_000;
+const RETRY_MS = 250;
 
 interface Entry extends SubscriptionState {
   readonly module: string;
