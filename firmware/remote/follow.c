@@ -5,6 +5,7 @@
  * A representation that waits goes when room is needed for a message, and none is kept for a subscriber that itself waits for
  * the edge: it is asked for anew as soon as the subscriber could take it. */
 #include "chain.h"
+#include "imc.h"
 #include "remote.h"
 
 enum {
@@ -100,42 +101,55 @@ int ts_follow_make_room(void)
     return found;
 }
 
-/** Sends a registration. False: it has to wait. */
-static int ask(uint32_t number)
+/** Is it time to ask? The message ID is that of the first time, until an answer or silence. Masked. */
+static int is_due(struct follow *follow)
+{
+    if ((follow->state != WANTED && follow->state != ASKED) || (int32_t)(follow->due - now_low()) > 0) return 0;
+    if (request.tx.queued) {
+        ts_remote_later(NO_ROOM_AGAIN);
+        return 0;
+    }
+    if (follow->state == WANTED) {
+        follow->mid = (uint16_t)ts_message_id();
+        follow->retries = 0;
+        follow->timeout = FIRST_TIMEOUT + (rt_random() & 0x1ffff);
+    } else follow->timeout <<= 1;
+    return 1;
+}
+
+/** Sends a registration if it is time to. */
+static void ask(uint32_t number)
 {
     struct follow *follow = &follows[number];
     const struct ts_subscription *subscription = &ts_subscriptions[number];
-    const uint32_t token[2] = {(TS_FOLLOW_FIRST_TOKEN + number) | (uint32_t)follow->generation << 8, 0};
+    char uri[TS_MAX_OBSERVED_URI];
     uint32_t ps = ts_lock();
-    int due = (follow->state == WANTED || follow->state == ASKED) && (int32_t)(follow->due - now_low()) <= 0;
-    int fine = due && !request.tx.queued;
-    if (fine) {
-        if (follow->state == WANTED) {
-            follow->mid = (uint16_t)ts_message_id();
-            follow->retries = 0;
-            follow->timeout = FIRST_TIMEOUT + (rt_random() & 0x1ffff);
-        } else follow->timeout <<= 1;
-        /* A service that goes meanwhile takes its URI along: masked. It has at most TS_MAX_OBSERVED_URI bytes. */
-        struct ts_head head;
-        ts_head_begin(&head, request.head, COAP_CON, TS_GET, follow->mid, token, TOKEN_BYTES);
-        ts_head_request(&head, request.head + HEAD_BYTES, subscription->uri, subscription->uri_bytes, 0, subscription->subscriber);
-        request.tx.part[0] = request.head;
-        request.tx.bytes[0] = (uint16_t)(head.at - request.head);
-        request.tx.bytes[1] = 0;
-        ts_tx_prepare(&request.tx);
+    int due = is_due(follow);
+    uint32_t n = subscription->uri_bytes, subscriber = subscription->subscriber, generation = follow->generation;
+    if (due) ts_copy_text(uri, sizeof uri, subscription->uri, n);
+    ts_unlock(ps);
+    if (!due) return;
+    const uint32_t token[2] = {(TS_FOLLOW_FIRST_TOKEN + number) | generation << 8, 0};
+    struct ts_head head;
+    ts_head_begin(&head, request.head, COAP_CON, TS_GET, follow->mid, token, TOKEN_BYTES);
+    ts_head_request(&head, request.head + HEAD_BYTES, uri, n, 0, subscriber);
+    request.tx.part[0] = request.head;
+    request.tx.bytes[0] = (uint16_t)(head.at - request.head);
+    request.tx.bytes[1] = 0;
+    ts_tx_prepare(&request.tx);
+    ps = ts_lock();
+    if (follow->generation == generation && (follow->state == WANTED || follow->state == ASKED)) {
         ts_tx_send(&request.tx);
         if (follow->state == ASKED && follow->retries++ == MOST_RETRIES) step_in(follow, WANTED, SILENCE_AGAIN);
         else step_in(follow, ASKED, follow->timeout);
-    } else if (due) ts_remote_later(NO_ROOM_AGAIN);
+    }
     ts_unlock(ps);
-    return !due || fine;
 }
 
 void ts_follow_work(void)
 {
     if (!ts_link_up()) return;
-    for (uint32_t i = 0; i < TS_MAX_SUBSCRIPTIONS; i++)
-        if (!ask(i)) return;
+    for (uint32_t i = 0; i < TS_MAX_SUBSCRIPTIONS; i++) ask(i);
 }
 
 uint64_t ts_follow_tick(uint64_t now)
