@@ -4,7 +4,7 @@ import { decode } from 'cborg';
 import { Method, ResponseCode } from '../../compiler/abi/os-layout.js';
 import { DiagnosticError } from '../../compiler/diagnostics.js';
 import { codeName, codeText } from '../gateway/codes.js';
-import type { ClientAnswer } from './coap-client.js';
+import { NoAnswer, type ClientAnswer } from './coap-client.js';
 import type { DeviceLink, DeviceRequest } from './device-link.js';
 
 /** What the image says of itself. */
@@ -56,8 +56,12 @@ export class Refused extends DiagnosticError {
   }
 }
 
-/** Bytes of a package in one request. */
+/** Most and least bytes of a package or state in one request: short frames come through where long ones do not. */
 const PIECE_BYTES = 1024;
+const LEAST_PIECE_BYTES = 128;
+/** Pieces that go well before longer ones are tried again. */
+const PIECES_TO_GROW = 32;
+const PIECE_MS = 2500;
 /** How often a request that may be repeated is. */
 const ATTEMPTS = 3;
 const REQUEST_MS = 6000;
@@ -70,6 +74,9 @@ type Values = Readonly<Record<string, unknown>>;
 export class DeviceApi {
   /** @param link the line as it is now; throws Unreachable if there is none */
   constructor(private readonly link: () => DeviceLink) {}
+
+  private pieceBytes = PIECE_BYTES;
+  private goodPieces = 0;
 
   async image(): Promise<DeviceImage> {
     const value = object(await this.value('/sys/image', 'say what it runs'));
@@ -159,17 +166,39 @@ export class DeviceApi {
     return Array.from({ length: payload.length / 4 }, (_, i) => payload.readUInt32LE(4 * i));
   }
 
+  /** Block `number` of a module's snapshot, in blocks of `bytes`. */
   async stateBlock(module: string, number: number, bytes: number): Promise<Buffer> {
-    const request = { method: Method.Get, uri: `/sys/modules/${module}/state`, payload: EMPTY, timeoutMs: REQUEST_MS };
-    const { code, payload } = await this.repeated(() => this.link().block(request, number, bytes));
-    if (code !== ResponseCode.Content) throw new Refused(code, `give ${module}'s state`);
-    return payload;
+    const request = { method: Method.Get, uri: `/sys/modules/${module}/state`, payload: EMPTY };
+    if (bytes <= this.pieceBytes || bytes === LEAST_PIECE_BYTES) {
+      const timeoutMs = bytes <= LEAST_PIECE_BYTES ? REQUEST_MS : PIECE_MS;
+      const block = async () => this.link().block({ ...request, timeoutMs }, number, bytes);
+      const message = bytes <= LEAST_PIECE_BYTES ? await this.repeated(block) : await this.piece(block);
+      if (message !== null) {
+        if (message.code !== ResponseCode.Content) throw new Refused(message.code, `give ${module}'s state`);
+        return message.payload;
+      }
+    }
+    const half = await this.stateBlock(module, 2 * number, bytes / 2);
+    // The last one is shorter.
+    if (half.length < bytes / 2) return half;
+    return Buffer.concat([half, await this.stateBlock(module, 2 * number + 1, bytes / 2)]);
   }
 
   async writeState(module: string, offset: number, bytes: Uint8Array): Promise<void> {
-    const uri = `/sys/modules/${module}/state?offset=${offset}`;
-    const { code } = await this.again({ method: Method.Put, uri, payload: bytes });
-    if (code !== ResponseCode.Changed) throw new Refused(code, `take ${module}'s state`);
+    let failures = 0;
+    for (let at = 0; at < bytes.length;) {
+      const payload = bytes.subarray(at, at + this.pieceBytes);
+      const uri = `/sys/modules/${module}/state?offset=${offset + at}`;
+      const put = async () => this.link().send({ method: Method.Put, uri, payload, timeoutMs: PIECE_MS });
+      const answer = await this.piece(put);
+      if (answer === null) {
+        if (++failures > 2 * ATTEMPTS) throw new NoAnswer(`no answer to ${uri}`);
+        continue;
+      }
+      if (answer.code !== ResponseCode.Changed) throw new Refused(answer.code, `take ${module}'s state`);
+      at += payload.length;
+      failures = 0;
+    }
   }
 
   /** Any value under /sys that is CBOR. */
@@ -205,6 +234,23 @@ export class DeviceApi {
     }
   }
 
+  /** One attempt at a piece; null: no answer, the next is shorter. */
+  private async piece<T>(run: () => Promise<T>): Promise<T | null> {
+    try {
+      const answer = await run();
+      if (++this.goodPieces >= PIECES_TO_GROW) {
+        this.goodPieces = 0;
+        this.pieceBytes = Math.min(PIECE_BYTES, 2 * this.pieceBytes);
+      }
+      return answer;
+    } catch (error) {
+      if (!(error instanceof NoAnswer)) throw error;
+      this.goodPieces = 0;
+      this.pieceBytes = Math.max(LEAST_PIECE_BYTES, this.pieceBytes / 2);
+      return null;
+    }
+  }
+
   private async begin(uri: string, bytes: number): Promise<boolean> {
     const total = Buffer.alloc(4);
     total.writeUInt32LE(bytes);
@@ -224,8 +270,10 @@ export class DeviceApi {
   private async pieces(uri: string, bytes: Uint8Array, progress: (fraction: number) => void): Promise<boolean> {
     let stuck = 0;
     for (let offset = 0; offset < bytes.length;) {
-      const payload = bytes.subarray(offset, offset + PIECE_BYTES);
-      const { code } = await this.again({ method: Method.Put, uri: `${uri}?offset=${offset}`, payload });
+      const payload = bytes.subarray(offset, offset + this.pieceBytes);
+      const request = { method: Method.Put, uri: `${uri}?offset=${offset}`, payload, timeoutMs: PIECE_MS };
+      const answer = await this.piece(async () => this.link().send(request));
+      const code = answer?.code ?? ResponseCode.ServiceUnavailable;
       if (code >> 5 === 2) {
         offset += payload.length;
         stuck = 0;
@@ -233,7 +281,7 @@ export class DeviceApi {
         const slot = (await this.slots()).find(({ slot: name }) => uri.endsWith(`/${name}`));
         const received = slot?.received ?? 0;
         if (received < offset && received === 0) return false;
-        if (++stuck > ATTEMPTS) return false;
+        if (++stuck > 2 * ATTEMPTS) return false;
         offset = received;
       } else throw new Refused(code, 'take a piece of the upload');
       progress(offset / bytes.length);

@@ -77,6 +77,11 @@ export class DevicePlace implements PlaceLink, ModulePlace {
     this.observations = new Observations(() => this.current());
   }
 
+  /** Frames that came damaged on the present line. */
+  get badFrames(): number {
+    return this.link?.counts.bad ?? 0;
+  }
+
   /** Why modules cannot move here, or null. */
   get unmovable(): string | null {
     const { firmware, key, name } = this.options;

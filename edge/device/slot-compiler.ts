@@ -19,7 +19,7 @@ const HASH_BYTES = 32;
 const sha256 = (bytes: Uint8Array): Buffer => createHash('sha256').update(bytes).digest();
 const IS_SOURCE = import.meta.url.endsWith('.ts');
 const ENTRY = new URL(`./compile-thread.${IS_SOURCE ? 'ts' : 'js'}`, import.meta.url);
-const LOADER = `import('tsx/esm/api').then(({ register }) => (register(), import(${JSON.stringify(ENTRY.href)})))`;
+const LOADER = `import(${JSON.stringify(TSX)}).then(({ register }) => (register(), import(${JSON.stringify(ENTRY.href)})))`;
 
 export class SlotCompiler {
   private readonly known = new Map<string, Promise<CompiledSlot>>();

@@ -137,7 +137,6 @@ const callerEntry = (pulse: boolean): ModuleEntry => ({
   version: '1.0.0',
   stack: 2048,
   memory: { max: 4096 },
-  priority: 0,
   eventDeadline: '8s',
   provides: [
     { method: 'GET', path: pulse ? '/pulse' : '/other-pulse', handler: 'pulse', observable: true, contract: four },
@@ -232,7 +231,10 @@ export class Fleet {
       checkMs: 500,
       retryMs: 20,
       events: {
-        connected: (reset) => void this.connected(device, reset),
+        connected: (reset) => {
+          // It may go again meanwhile.
+          this.connected(device, reset).catch((error: unknown) => this.log.push(String(error)));
+        },
         lost: (reason) => this.log.push(`${name} lost: ${reason}`),
         console: () => undefined,
         request: (thing, request) => this.router.request(thing ?? THING, request),
@@ -304,14 +306,19 @@ export class Fleet {
     await Promise.all(this.calling);
   }
 
-  /** Places that say that the counter runs there. */
+  /** Places where the counter runs, as boards and edge say themselves. */
   async running(): Promise<string[]> {
-    const lists = await Promise.all(
-      [this.edge, ...this.devices.map(({ place }) => place)].map(async (place) =>
-        (await place.modules()).filter(({ state }) => state === 'running').map(() => place.name),
-      ),
-    );
-    return lists.flat();
+    const there = (await this.edge.modules()).filter(({ state }) => state === 'running').map(() => this.edge.name);
+    for (const { place } of this.devices) {
+      const counter = (await place.api.modules()).find(({ name }) => name === COUNTER);
+      if (counter !== undefined && !counter.held && counter.state !== 'stopped') there.push(place.name);
+    }
+    return there;
+  }
+
+  /** A device is not connected. */
+  isAway(): boolean {
+    return this.devices.some((device) => !device.isConnected);
   }
 
   async close(): Promise<void> {
