@@ -63,11 +63,11 @@ __attribute__((export_name("get_ratio"))) int get_ratio(int grant, int length, i
 }
 `;
 
-/** GET /ratio: traps in `divide`, line 3 of faulty.c. */
-export async function faulty(): Promise<Uint8Array> {
+/** GET /ratio: traps in `divide`, line 3 of NAME.c. */
+export async function faulty(name = 'faulty'): Promise<Uint8Array> {
   const provides = [{ method: 'GET' as const, path: '/ratio', handler: 'get_ratio', contract: { response: 'value' } }];
-  const [model] = modelsOf([{ name: 'faulty', provides, wat: '' }], TYPES);
-  return embedManifest(clang === undefined ? await faultyText() : compiled(clang), model!.travelling);
+  const [model] = modelsOf([{ name, provides, wat: '' }], TYPES);
+  return embedManifest(clang === undefined ? await faultyText() : compiled(clang, `${name}.c`), model!.travelling);
 }
 
 const faultyText = (): Promise<Uint8Array> =>
@@ -77,12 +77,12 @@ const faultyText = (): Promise<Uint8Array> =>
     { names: true },
   );
 
-function compiled(program: string): Uint8Array {
+function compiled(program: string, file: string): Uint8Array {
   const folder = mkdtempSync(join(tmpdir(), 'faulty-'));
   try {
-    writeFileSync(join(folder, 'faulty.c'), FAULTY_C);
+    writeFileSync(join(folder, file), FAULTY_C);
     const run = (...args: string[]): unknown => execFileSync(program, ['--target=wasm32', ...args], { cwd: folder });
-    run('-g', '-O1', '-c', 'faulty.c');
+    run('-g', '-O1', '-c', file, '-o', 'faulty.o');
     // By itself: with -O clang lets wasm-opt, if there is one, change the code and not its lines.
     run('-nostdlib', '-Wl,--no-entry', '-o', 'faulty.wasm', 'faulty.o');
     return new Uint8Array(readFileSync(join(folder, 'faulty.wasm')));

@@ -78,7 +78,7 @@ try {
   await deployStation(house, 'filter', 'edge:house');
   await deployStation(house, 'store', 'edge:office');
   await deployStation(house, 'console', 'edge:office');
-  await deploy(house, 'garden', 'edge:house', await faulty());
+  await deploy(house, 'greenhouse', 'edge:house', await faulty('climate'));
   const watched = await Promise.all([
     openPage(browser, house, { width: 1440, height: 900 }),
     openPage(browser, house, { width: 1440, height: 900, dark: true }),
@@ -90,11 +90,11 @@ try {
     Object.values(stage.urls).map((url) => `${url}/things/${THING}/weather/reading`),
     25,
   );
-  await fetch(`${house}/things/garden/ratio`);
+  await fetch(`${house}/things/greenhouse/ratio`);
   await sleep(HISTORY_S * 1000);
 
   await light.bringToFront();
-  await light.click(`[data-card="garden.faulty"]`);
+  await light.click(`[data-card="greenhouse.climate"]`);
   await light.waitForSelector('aside .backtrace');
   await sleep(1500);
   await shoot(light, 'light');

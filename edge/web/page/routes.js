@@ -36,8 +36,9 @@ function boxOf(selector) {
 function curve(from, to, origin) {
   const [x, y] = [-origin.left, -origin.top];
   const right = to.left >= from.right;
-  const left = to.right <= from.left;
-  if (right || left) {
+  const aside = Math.max(to.left - from.right, from.left - to.right);
+  const apart = Math.max(to.top - from.bottom, from.top - to.bottom);
+  if (aside > apart) {
     const a = { x: (right ? from.right : from.left) + x, y: from.top + from.height / 2 + y };
     const b = { x: (right ? to.left : to.right) + x, y: to.top + Math.min(to.height / 2, 60) + y };
     const bend = Math.max(40, Math.abs(b.x - a.x) / 2) * (right ? 1 : -1);

@@ -102,7 +102,7 @@ export function card(module, form, current) {
         ${version === '' ? nothing : html`<span class="version">${version}</span>`}
         ${
           isFixed(module) && stats === null
-            ? html`<span>${count(module.services.length, 'service')}</span>`
+            ? html`<span>${count(new Set(module.services.map(({ path }) => path)).size, 'service')}</span>`
             : html`<span class="condition ${condition.tone}">${condition.text}</span>`
         }
       </p>
@@ -118,16 +118,23 @@ export function card(module, form, current) {
  */
 function measured({ rate: perSecond, rates, latencies, stats }, form) {
   const median = stats?.latency?.median ?? null;
-  const figures = html`<span class="figure"
+  // Places that do not measure latencies leave the room to the calls.
+  const timed = form === 'row' || latencies.some((value) => value !== null);
+  return html`<div class="figures ${timed ? 'timed' : ''}">
+    <span class="figure" title="Calls per second"
       ><b>${perSecond === null ? '–' : rate(perSecond)}</b><span class="unit">/s</span
       ><span class="sr"> calls</span></span
     >
     ${form === 'card' ? curve(rates) : nothing}
-    <span class="figure latency"
-      ><b>${median === null ? '–' : latency(median)}</b><span class="sr"> median latency</span></span
-    >
-    ${form === 'card' ? curve(latencies) : nothing}`;
-  return html`<div class="figures">${figures}</div>`;
+    ${
+      timed
+        ? html`<span class="figure latency" title="Median latency of the last second"
+              ><b>${median === null ? '–' : latency(median)}</b><span class="sr"> median latency</span></span
+            >
+            ${form === 'card' ? curve(latencies) : nothing}`
+        : nothing
+    }
+  </div>`;
 }
 
 /** @param {MoveEvent} move */
@@ -142,19 +149,21 @@ function moving(move) {
 export function bills({ stats }) {
   if (stats === null) return nothing;
   const { memoryBytes, memoryMaxBytes, stackBytes, stackMaxBytes } = stats;
-  const memory = memoryMaxBytes === null ? bytes(memoryBytes) : bytesOf(memoryBytes, memoryMaxBytes);
   return html`<div class="bills">
-    ${bar('memory', memory, memoryMaxBytes === null ? null : memoryBytes / Math.max(1, memoryMaxBytes), false)}
-    ${
-      stackBytes === null
-        ? nothing
-        : bar(
-            'stack',
-            stackMaxBytes === null ? bytes(stackBytes) : bytesOf(stackBytes, stackMaxBytes),
-            stackMaxBytes === null ? null : stackBytes / Math.max(1, stackMaxBytes),
-          )
-    }
+    ${bill('memory', memoryBytes, memoryMaxBytes, false)}
+    ${stackBytes === null && stackMaxBytes === null ? nothing : bill('stack', stackBytes, stackMaxBytes, true)}
   </div>`;
+}
+
+/**
+ * @param {string} name
+ * @param {number | null} used
+ * @param {number | null} size
+ * @param {boolean} alarming
+ */
+function bill(name, used, size, alarming) {
+  if (used === null || size === null) return bar(name, bytes(used ?? size ?? 0), null);
+  return bar(name, bytesOf(used, size), used / Math.max(1, size), alarming);
 }
 
 /** Where a module will be in a moment. @param {MoveEvent} move */

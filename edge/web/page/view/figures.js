@@ -44,13 +44,17 @@ export function curve(values, { width = 120, height = 28 } = {}) {
 export function bar(name, text, share, alarming = true) {
   const width = share === null ? 0 : Math.max(0.015, Math.min(1, share)) * 100;
   const tone = !alarming || share === null ? '' : share > 0.9 ? 'full' : share > 0.75 ? 'high' : '';
-  return html`<div class="bar ${tone}">
+  return html`<div class="bar ${alarming ? tone : 'calm'}">
     <span class="bar-name">${name}</span>
     <span class="bar-text">${text}</span>
-    <svg viewBox="0 0 100 4" preserveAspectRatio="none" aria-hidden="true">
-      <rect class="track" width="100" height="4"></rect>
-      <rect class="used" width=${width} height="4"></rect>
-    </svg>
+    ${
+      share === null
+        ? html`<span></span>`
+        : html`<svg viewBox="0 0 100 4" preserveAspectRatio="none" aria-hidden="true">
+            <rect class="track" width="100" height="4"></rect>
+            <rect class="used" width=${width} height="4"></rect>
+          </svg>`
+    }
   </div>`;
 }
 

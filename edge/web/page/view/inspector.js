@@ -92,7 +92,7 @@ export function moduleDetails(module) {
               </div>`
       }
     </dl>
-    ${charts(module)}
+    ${faultsOf(module) > 0 ? faults(module) : nothing} ${charts(module)}
     ${
       stats === null
         ? nothing
@@ -101,7 +101,7 @@ export function moduleDetails(module) {
             ${bills(module)}
           </section>`
     }
-    ${services(module)} ${faults(module)}
+    ${services(module)} ${faultsOf(module) > 0 ? nothing : faults(module)}
     <button
       class="link"
       @click=${() => {
@@ -136,19 +136,28 @@ function charts({ rate: perSecond, rates, latencies, stats }) {
   </section>`;
 }
 
-/** @param {Module} module */
+/** One line for each path; a GET can be called. @param {Module} module */
 function services(module) {
-  if (module.services.length === 0) return nothing;
+  /** @type {Map<string, { methods: string[], observable: boolean }>} */
+  const paths = new Map();
+  for (const service of module.services) {
+    const path = `/${service.path.replace(/^\//, '')}`;
+    const entry = paths.get(path) ?? { methods: [], observable: false };
+    entry.methods.push(methodName(service));
+    entry.observable ||= service.observable === true;
+    paths.set(path, entry);
+  }
+  if (paths.size === 0) return nothing;
   return html`<section>
-    <h3>${count(module.services.length, 'service')}</h3>
+    <h3>${count(paths.size, 'service')}</h3>
     <ul class="services">
-      ${module.services.map((service) => {
-        const path = `/${service.path.replace(/^\//, '')}`;
-        const get = methodName(service) === 'GET';
+      ${[...paths].map(([path, { methods, observable }]) => {
+        const get = methods.includes('GET');
         return html`<li>
-          <span class="method">${methodName(service)}</span>
+          <p class="method">
+            ${methods.join(' ')}${observable ? html`<span class="tag" title="Observable">${icons.eye} observe</span>` : nothing}
+          </p>
           ${get ? caller(module, path) : html`<code class="path">${path}</code>`}
-          ${service.observable === true ? html`<span class="tag" title="Observable">${icons.eye} observe</span>` : nothing}
           ${get ? result(state.calls.get(`${module.key} ${path}`)) : nothing}
         </li>`;
       })}

@@ -186,6 +186,9 @@ function chosen(place, input) {
   if (files.length > 0) void openDeploy(place, files);
 }
 
+/** What is told of a place on the map itself; the rest is in its details. */
+const FACTS = /^(image|board|chip|platform|system|slots|free_?(ram|bytes))$/i;
+
 /**
  * @param {PlaceRecord} record
  * @param {number} modules
@@ -195,20 +198,13 @@ function facts({ details }, modules, calls) {
   const parts = [count(modules, 'module')];
   if (calls > 0) parts.push(`${rate(calls)}/s`);
   for (const [name, value] of Object.entries(details)) {
-    const size = /_?bytes$|^(free_)?ram$|memory/i.test(name) && typeof value === 'number';
-    if (parts.length < 4) parts.push(size ? `${bytes(value)} ${label(name)}` : `${value} ${label(name)}`.trim());
+    if (!FACTS.test(name)) continue;
+    const free = /^free/i.test(name) && typeof value === 'number';
+    parts.push(free ? `${bytes(value)} free` : name === 'slots' ? `${value} slots` : String(value));
   }
   // What belongs together stays in one line.
   return parts.map((part) => part.replaceAll(' ', '\u00a0')).join(' · ');
 }
-
-const label = (/** @type {string} */ name) =>
-  ['board', 'chip', 'system', 'version', 'firmware'].includes(name)
-    ? ''
-    : name
-        .replaceAll('_', ' ')
-        .replace(/ ?bytes$/, '')
-        .replace(/\bram\b/i, 'RAM');
 
 /** @param {Area} area */
 function contents(area) {

@@ -1,10 +1,12 @@
-// What there is to know of the place that is selected. Takes its record and the details as the edge tells them, whatever
-// they are; gives a template with bars where something says used and size.
+// What there is to know of the place that is selected: the bill of its memory, its slots, and the rest as the edge tells it.
+// Takes its record and the answer of /api/places; gives a template. What it does not know is shown as it is.
 import { html, nothing } from '../lit-html/lit-html.js';
 import { select, state } from '../app.js';
-import { bytes, bytesOf, count, placeName, rate } from '../format.js';
+import { bytes, bytesOf, count, duration, placeName, rate } from '../format.js';
 import { bar } from './figures.js';
 import { icons } from './icons.js';
+
+/** @typedef {Record<string, unknown>} Values */
 
 /** @param {string} name */
 export function placeDetails(name) {
@@ -12,8 +14,10 @@ export function placeDetails(name) {
   const modules = [...state.fleet.modules.values()].filter(({ place }) => place === name);
   const kind = name.startsWith('device:') ? 'Device' : 'Edge';
   const calls = modules.reduce((sum, module) => sum + (module.rate ?? 0), 0);
-  const memory = modules.reduce((sum, { stats }) => sum + (stats?.memoryBytes ?? 0), 0);
-  const most = modules.reduce((sum, { stats }) => sum + (stats?.memoryMaxBytes ?? stats?.memoryBytes ?? 0), 0);
+  const { image, modules: bill, slots, unmovable, ...rest } = values(state.placeDetails?.['details']);
+  const known = { ...record?.details, ...rest };
+  // Told by the image itself, and now.
+  if (isRecord(image)) for (const key of ['image', 'freeRam']) delete known[key];
   return html`<header class="side-head">
       <div>
         <h2 id="side-title" tabindex="-1">${placeName(name)}</h2>
@@ -31,85 +35,125 @@ export function placeDetails(name) {
         <dt>calls</dt>
         <dd>${rate(calls)}/s</dd>
       </div>
-      ${Object.entries(record?.details ?? {}).map(([key, value]) => fact(key, value))}
+      ${facts(known)}${facts(imageFacts(image))}
     </dl>
+    ${isRecord(image) ? deviceBill(list(bill), number(image['freeRam'])) : edgeBill(modules)} ${slotList(list(slots))}
     ${
-      most > 0
+      Array.isArray(unmovable) && unmovable.length > 0
         ? html`<section>
-            <h3>Memory of ${count(modules.length, 'module')}</h3>
-            ${bar('now of at most', bytesOf(memory, most), memory / most, false)}
+            <h3>Cannot move</h3>
+            ${unmovable.map((entry) => html`<p class="nothing">${isRecord(entry) ? Object.values(entry).join(': ') : entry}</p>`)}
           </section>`
         : nothing
-    }
-    ${Object.entries(state.placeDetails ?? {})
-      .filter(([key]) => !['name', 'kind', 'edge', 'details'].includes(key))
-      .map(([key, value]) => part(key, value))}`;
+    }`;
 }
+
+/** @param {unknown} value @returns {value is Values} */
+const isRecord = (value) => typeof value === 'object' && value !== null && !Array.isArray(value);
+/** @param {unknown} value @returns {Values} */
+const values = (value) => (isRecord(value) ? value : {});
+/** @param {unknown} value */
+const list = (value) => (Array.isArray(value) ? value.filter(isRecord) : []);
+/** @param {unknown} value */
+const number = (value) => (typeof value === 'number' ? value : 0);
+
+/** @param {unknown} image */
+function imageFacts(image) {
+  if (!isRecord(image)) return {};
+  const { name, version, uptimeMs, freeRam } = image;
+  return { image: `${name} ${version}`, up: duration(number(uptimeMs)), freeRam };
+}
+
+/** @param {Values} entries */
+const facts = (entries) =>
+  Object.entries(entries)
+    .filter(([, value]) => value !== null && typeof value !== 'object')
+    .map(
+      ([key, value]) =>
+        html`<div>
+          <dt>${words(key)}</dt>
+          <dd>${text(key, value)}</dd>
+        </div>`,
+    );
 
 /** @param {string} key */
 const words = (key) =>
   key
     .replace(/([a-z])([A-Z])/g, '$1 $2')
     .replace(/[_-]/g, ' ')
-    .toLowerCase();
+    .toLowerCase()
+    .replace(/ ?(bytes|seconds|ms)$/, '')
+    .replace(/\bram\b/, 'RAM');
 
 /**
  * @param {string} key
  * @param {unknown} value
  */
 function text(key, value) {
-  if (value === null) return '–';
   if (typeof value === 'boolean') return value ? 'yes' : 'no';
-  if (typeof value === 'number' && /bytes|ram$|memory|stack/i.test(key)) return bytes(value);
-  if (typeof value === 'number') return value.toLocaleString('en');
-  return String(value);
+  if (typeof value !== 'number') return String(value);
+  if (/bytes$|ram$/i.test(key)) return bytes(value);
+  if (/seconds$/i.test(key)) return duration(value * 1000);
+  if (/ms$/i.test(key)) return duration(value);
+  return value.toLocaleString('en');
 }
 
 /**
- * @param {string} key
- * @param {unknown} value
+ * Where the RAM of a device goes: each module's linear memory and stack, and what is left.
+ * @param {Values[]} modules
+ * @param {number} free
  */
-const fact = (key, value) =>
-  html`<div>
-    <dt>${words(key).replace(/ ?bytes$/, '')}</dt>
-    <dd>${text(key, value)}</dd>
-  </div>`;
-
-/** @param {unknown} value @returns {value is Record<string, unknown>} */
-const isRecord = (value) => typeof value === 'object' && value !== null && !Array.isArray(value);
-
-/**
- * @param {string} key
- * @param {unknown} value
- * @returns {unknown}
- */
-function part(key, value) {
-  if (!isRecord(value) && !Array.isArray(value)) return html`<dl class="facts">${fact(key, value)}</dl>`;
-  const entries = Array.isArray(value) ? value : [value];
-  if (entries.length === 0) return nothing;
+function deviceBill(modules, free) {
+  const sizes = modules.map(({ name, memoryBytes, stackBytes }) => {
+    return { name: String(name), memory: number(memoryBytes), stack: number(stackBytes) };
+  });
+  const total = sizes.reduce((sum, { memory, stack }) => sum + memory + stack, free);
+  if (total === 0) return nothing;
   return html`<section>
-    <h3>${words(key)}</h3>
-    ${entries.map((entry, i) => (isRecord(entry) ? box(entry) : html`<p>${text(key, entry) || i}</p>`))}
+    <h3>Memory and stacks</h3>
+    <div class="bills">
+      ${sizes.map(({ name, memory, stack }) =>
+        bar(name, `${bytes(memory)} + ${bytes(stack)} stack`, (memory + stack) / total, false),
+      )}
+      ${bar('free', bytes(free), free / total, false)}
+    </div>
   </section>`;
 }
 
-/** A record: bars for what has a use and a size, the rest as facts. @param {Record<string, unknown>} entry */
-function box(entry) {
-  const pairs = Object.entries(entry);
-  const used = pairs.find(
-    ([key, value]) => /^(used|stackBytes|usedBytes|used_bytes|bytes)$/.test(key) && typeof value === 'number',
-  );
-  const size = pairs.find(
-    ([key, value]) =>
-      /^(size|total|max|stackMaxBytes|sizeBytes|size_bytes|maxBytes|max_bytes)$/.test(key) && typeof value === 'number',
-  );
-  const title = pairs.find(([key]) => /^(name|module|slot)$/.test(key));
-  if (used !== undefined && size !== undefined) {
-    const [a, b] = [Number(used[1]), Number(size[1])];
-    return bar(String(title?.[1] ?? words(used[0])), bytesOf(a, b), a / Math.max(1, b));
-  }
-  const plain = pairs.filter(([, value]) => !isRecord(value) && !Array.isArray(value));
-  const nested = pairs.filter(([, value]) => isRecord(value) || Array.isArray(value));
-  return html`<dl class="facts">${plain.map(([key, value]) => fact(key, value))}</dl>
-    ${nested.map(([key, value]) => part(key, value))}`;
+/** @param {readonly import('../fleet.js').Module[]} modules */
+function edgeBill(modules) {
+  const most = modules.reduce((sum, { stats }) => sum + (stats?.memoryMaxBytes ?? stats?.memoryBytes ?? 0), 0);
+  if (most === 0) return nothing;
+  return html`<section>
+    <h3>Memory of ${count(modules.length, 'module')}</h3>
+    <div class="bills">
+      ${modules.map(({ module, stats }) =>
+        bar(
+          module,
+          bytesOf(stats?.memoryBytes ?? 0, stats?.memoryMaxBytes ?? stats?.memoryBytes ?? 0),
+          (stats?.memoryBytes ?? 0) / most,
+          false,
+        ),
+      )}
+    </div>
+  </section>`;
+}
+
+/** @param {Values[]} slots */
+function slotList(slots) {
+  if (slots.length === 0) return nothing;
+  return html`<section>
+    <h3>${count(slots.length, 'slot')}</h3>
+    <ul class="slots">
+      ${slots.map(
+        ({ slot, state: condition, module, capacity, ram }) =>
+          html`<li>
+            <code>${slot}</code> <span>${module === '' ? 'free' : module}</span>
+            <span class="hint"
+              >${condition}, for ${bytes(number(capacity))} of code and ${bytes(number(ram))} of RAM</span
+            >
+          </li>`,
+      )}
+    </ul>
+  </section>`;
 }
