@@ -1,10 +1,10 @@
-// Installing while deadlines come: at many instructions of every step of an install the running invocation's deadline is
-// over. The step fails or has been done; the upload goes on from where it was, nothing of the flash is half driven, and the
+// Installing, holding and resuming while deadlines come: at many instructions of every step the running invocation's deadline
+// is over. The step fails or has been done; the upload goes on from where it was, nothing of the flash is half driven, and the
 // package is the right one in the end. And a module in RAM keeps its time while the flash is busy.
 import { beforeAll, describe, expect, it } from 'vitest';
 import { buildRuntime } from '../../firmware/build.js';
 import { violations } from './preempt/invariants.js';
-import { packageContents, signPackage } from './slot-package.js';
+import { packageContents, signPackage, STACK_BYTES } from './slot-package.js';
 import { buildSlots, SIGNER, SlotsDevice, type BuiltSlots } from './slots-device.js';
 import type { Answer } from './os-device.js';
 
@@ -90,5 +90,42 @@ describe('an install whose steps are ended', () => {
     expect(device.slot()).toMatchObject({ state: 'empty', module: '' });
     expect(violations(device, true)).toEqual([]);
     if (process.env['POWER_CUTS'] === 'all') console.log(`${ended} steps ended`);
+  }, 300_000);
+});
+
+describe('holding and going on, ended anywhere', () => {
+  it('is held or not, whole either way, and goes on from where it was', () => {
+    const device = new SlotsDevice(built).calm();
+    const spec = { slot: built.slots[0]!, baseId: built.baseId, name: 'guest', version: [1, 0, 0] as const };
+    expect(device.install(signPackage(packageContents({ ...spec, answer: 0x44 }), SIGNER)).code).toBe(2.04);
+    device.calm();
+    const data = built.slots[0]!.ramBase + STACK_BYTES;
+    device.machine.writeWord(data, 0x1234_5678);
+    let ended = 0;
+    const seen = new Set<boolean>();
+    for (let round = 0; round < 60; round++) {
+      const before = device.slot().held;
+      const wish = Buffer.from(before ? 'resume' : 'hold');
+      // The journal takes most of it, and is not ended: what comes before is a small part.
+      const { code } = interrupted(device, pick(round % 2 === 0 ? 2600 : 42_000), [
+        'PUT',
+        `sys/modules/guest?epoch=${round}`,
+        wish,
+      ]);
+      if (code >= 5) ended++;
+      const { held, module, state } = device.slot();
+      expect(module, device.console).toBe('guest');
+      expect(state).toBe('confirmed');
+      if (code < 3) expect(held).toBe(!before);
+      seen.add(held);
+      expect(device.get('guest').code, `round ${round}, held ${held}`).toBe(held ? 4.04 : 2.04);
+      expect(device.machine.readWord(data) >>> 0).toBe(0x1234_5678);
+      expect(violations(device, !held)).toEqual([]);
+      const again = new SlotsDevice(built, device.machine.flash).calm();
+      expect(again.slot()).toMatchObject({ held, module: 'guest' });
+      expect(again.get('guest').code).toBe(held ? 4.04 : 2.04);
+    }
+    expect(ended).toBeGreaterThan(2);
+    expect(seen.size).toBe(2);
   }, 300_000);
 });
