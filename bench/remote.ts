@@ -1,5 +1,6 @@
 // The command `npm run bench -- --remote`: what a request over the serial line costs the device, by payload, beside what a
-// conventional server takes. Prints or gives JSON. Knows what there is to measure, not how.
+// conventional server takes; and what an edge does a second. Prints or gives JSON. Knows what there is to measure, not how.
+import { formatEdge, measureEdge } from './edge.js';
 import { measureRemote, type RemoteCost } from '../test/fleet/measure-remote.js';
 
 /** SLIP with CRC-16 by table and CoAP with a callback per byte, measured on the same core: instructions by payload. */
@@ -26,14 +27,9 @@ export function formatRemote(costs: readonly RemoteCost[]): string {
 /** @returns the exit code */
 export async function runRemote(wanted: { readonly json: boolean }): Promise<number> {
   const costs = await measureRemote();
+  const edge = await measureEdge();
   if (wanted.json)
-    console.log(
-      JSON.stringify(
-        costs.map((cost) => ({ ...cost, goal: goalOf(cost) })),
-        null,
-        2,
-      ),
-    );
-  else console.log(formatRemote(costs));
+    console.log(JSON.stringify({ device: costs.map((cost) => ({ ...cost, goal: goalOf(cost) })), edge }, null, 2));
+  else console.log(`${formatRemote(costs)}\n\n${formatEdge(edge)}`);
   return 0;
 }
