@@ -58,12 +58,7 @@ async function dispatch(line: CommandLine, argv: readonly string[], invokeArgs: 
     .version(version())
     .showHelpOnFail(false)
     .wrap(Math.min(110, process.stdout.columns ?? 100))
-    .completion(
-      'completion',
-      'a script for the shell: bash, or zsh if that asks',
-      ((_current: string, _args: unknown, usual: UsualCompletions, done: (words: string[]) => void) =>
-        void completions(line, argv, usual).then(done, () => done([]))) as never,
-    )
+    .completion('completion', 'a script for the shell: bash, or zsh if that asks')
     .epilogue(epilogue);
   for (const command of commands) {
     parser.command(
@@ -81,6 +76,13 @@ async function dispatch(line: CommandLine, argv: readonly string[], invokeArgs: 
       },
     );
   }
+  if (argv[0] === COMPLETIONS) {
+    // `--get-yargs-completions NAME WORD...`: yargs knows commands and options, the command line knows names.
+    const words = argv.slice(2);
+    const names = (await line.complete?.(words)) ?? (await parser.getCompletion(words));
+    print(names.map((word) => `${word}\n`).join(''));
+    return ExitCode.Ok;
+  }
   let output = '';
   let failure: string | undefined;
   parser.fail((message: string | null, error: Error | undefined) => {
@@ -91,7 +93,6 @@ async function dispatch(line: CommandLine, argv: readonly string[], invokeArgs: 
   await parser.parseAsync([...argv], {}, (_error: unknown, _args: unknown, text: string) => {
     output += text;
   });
-  if (argv.includes(COMPLETIONS)) return ExitCode.Ok;
   if (argv.length === 0) {
     note(`${await parser.getHelp()}\n`);
     return ExitCode.BadUsage;
@@ -102,21 +103,6 @@ async function dispatch(line: CommandLine, argv: readonly string[], invokeArgs: 
     return ExitCode.Ok;
   }
   return selected();
-}
-
-type UsualCompletions = (done: (error: Error | null, words: string[] | undefined) => void) => void;
-
-/** yargs knows commands and options, the command line knows names. */
-async function completions(
-  { complete }: CommandLine,
-  argv: readonly string[],
-  usual: UsualCompletions,
-): Promise<string[]> {
-  // `--get-yargs-completions NAME WORD...`
-  const words = argv.slice(argv.indexOf(COMPLETIONS) + 2);
-  const names = await complete?.(words);
-  if (names !== null && names !== undefined) return [...names];
-  return new Promise((resolve) => usual((_error, found) => resolve(found ?? [])));
 }
 
 /** Options that may be given several times; of the others the last one counts. */

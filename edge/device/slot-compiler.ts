@@ -18,6 +18,8 @@ const MAX_IN_MEMORY = 32;
 const HASH_BYTES = 32;
 const sha256 = (bytes: Uint8Array): Buffer => createHash('sha256').update(bytes).digest();
 const IS_SOURCE = import.meta.url.endsWith('.ts');
+/** By address: the working folder is no place to resolve packages from. */
+const TSX = IS_SOURCE ? import.meta.resolve('tsx/esm/api') : '';
 const ENTRY = new URL(`./compile-thread.${IS_SOURCE ? 'ts' : 'js'}`, import.meta.url);
 const LOADER = `import(${JSON.stringify(TSX)}).then(({ register }) => (register(), import(${JSON.stringify(ENTRY.href)})))`;
 

@@ -46,8 +46,10 @@ interface Open {
 
 /** Sources run through a loader in development; the package has compiled files. */
 const IS_SOURCE = import.meta.url.endsWith('.ts');
+/** By address: the working folder is no place to resolve packages from. */
+const TSX = IS_SOURCE ? import.meta.resolve('tsx/esm/api') : '';
 const ENTRY = new URL(`../worker/thread.${IS_SOURCE ? 'ts' : 'js'}`, import.meta.url);
-const LOADER = `import('tsx/esm/api').then(({ register }) => (register(), import(${JSON.stringify(ENTRY.href)})))`;
+const LOADER = `import(${JSON.stringify(TSX)}).then(({ register }) => (register(), import(${JSON.stringify(ENTRY.href)})))`;
 /** Of the engine's own heap; the module's memory is not in it, its size is limited by itself. */
 const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 96, maxYoungGenerationSizeMb: 16, stackSizeMb: 2 };
 /** Compiled code looks every now and then whether its time is over; what does not in this time is ended with its thread. */

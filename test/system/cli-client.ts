@@ -23,9 +23,14 @@ export class CliClient {
   private code: number | null = null;
   private ended = false;
 
-  constructor(cwd: string) {
+  constructor(
+    cwd: string,
+    private readonly program: 'wasm-aot' | 'thingspire' = 'wasm-aot',
+    environment: Readonly<Record<string, string>> = {},
+  ) {
     this.child = spawn(process.execPath, ['--import', TSX, join(FOLDER, 'cli-server.ts')], {
       cwd,
+      env: { ...process.env, ...environment },
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });
     this.child.stdout!.on('data', (data: Buffer) => {
@@ -50,7 +55,7 @@ export class CliClient {
   async run(...argv: readonly string[]): Promise<Result> {
     this.out = this.err = Buffer.alloc(0);
     this.code = null;
-    if (!this.ended) this.child.send({ argv, marker: MARKER });
+    if (!this.ended) this.child.send({ program: this.program, argv, marker: MARKER });
     while (this.code === null || !ends(this.out) || !ends(this.err)) {
       if (this.ended) throw new Error(`the CLI process ended: ${this.err.toString()}`);
       await new Promise<void>((resolve) => (this.wake = resolve));
