@@ -126,13 +126,44 @@ describe('requests', () => {
     expect((await block('Block1', [0x0e], { payload: Buffer.alloc(10) })).code).toBe('4.00');
     expect((await block('Block2', [0xff, 0xff, 0xf6], { code: '0.01' })).code).toBe('4.02');
     expect(seen.length).toBe(0);
-    // And one that is right.
-    const token = Buffer.from('t');
-    const part = (number: number, more: number, bytes: number) =>
-      block('Block1', [(number << 4) | (more << 3)], { token, payload: Buffer.alloc(bytes, 65 + number) });
-    expect((await part(0, 1, 16)).code).toBe('2.31');
-    expect((await part(1, 0, 4)).code).toBe('2.05');
-    expect(Buffer.from(seen[0]!.payload).toString()).toBe(`${'A'.repeat(16)}BBBB`);
+  });
+
+  it('put bodies in blocks together, whatever the tokens, and blocks that come again', async () => {
+    const part = (number: number, more: number, bytes: number, options: readonly Option[] = N): Buffer =>
+      request([...options, { name: 'Block1', value: Buffer.of((number << 4) | (more << 3)) }], {
+        code: '0.03',
+        payload: Buffer.alloc(bytes, 65 + number),
+      });
+    const say = async (bytes: Buffer): Promise<readonly [string, number | undefined]> => {
+      send(bytes);
+      const answer = await next();
+      return [answer.code, option(answer, 'Block1')?.[0]];
+    };
+    const [first, second, last] = [part(0, 1, 16), part(1, 1, 16), part(2, 0, 4)];
+    expect([await say(first), await say(second), await say(first), await say(second)]).toEqual([
+      ['2.31', 0x08],
+      ['2.31', 0x18],
+      ['2.31', 0x08],
+      ['2.31', 0x18],
+    ]);
+    // Another body of the same sender at the same time.
+    const other = [...path('things/home/m'), { name: 'Uri-Query', value: Buffer.from('x') }];
+    expect(await say(part(0, 1, 16, other))).toEqual(['2.31', 0x08]);
+    expect([await say(last), await say(last)]).toEqual([
+      ['2.05', 0x20],
+      ['2.05', 0x20],
+    ]);
+    expect(seen.map(({ payload }) => Buffer.from(payload).toString())).toEqual([
+      `${'A'.repeat(16)}${'B'.repeat(16)}CCCC`,
+    ]);
+    // Without its beginning, or with a hole.
+    expect([await say(part(1, 0, 4)), await say(part(0, 1, 16)), await say(part(2, 0, 4))]).toEqual([
+      ['4.08', 0x10],
+      ['2.31', 0x08],
+      ['4.08', 0x20],
+    ]);
+    expect(await say(part(0, 0, 3))).toEqual(['2.05', 0x00]);
+    expect(seen.map(({ payload }) => payload.length)).toEqual([36, 3]);
   });
 });
 

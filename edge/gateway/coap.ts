@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, type OutgoingMessage } from 'coap';
 import { Method, methodNumber, ResponseCode } from '../../compiler/abi/os-layout.js';
 import { linkFormat } from '../imc/link-format.js';
 import type { Router } from '../router/router.js';
+import { LAST_BLOCK_OPTION } from '../security/block-assembly.js';
 import { CoapGuard, type CoapLimits, type GuardCounts } from '../security/coap-guard.js';
 import { includesRole, type Role } from '../security/roles.js';
 import type { Answer } from '../worker/protocol.js';
@@ -100,6 +101,8 @@ class Gateway {
     const [path, query] = request.url.split('?');
     const method = methodNumber(request.method);
     this.observers.end(request);
+    const lastBlock = request._packet.options?.find(({ name }) => String(name) === LAST_BLOCK_OPTION);
+    if (lastBlock !== undefined) response.setOption('Block1', lastBlock.value as Buffer);
     if (has === null) return finish(response, bare(ResponseCode.Unauthorized));
     if (method === undefined) return finish(response, bare(ResponseCode.NotImplemented));
     if (path === '/.well-known/core') {

@@ -4,6 +4,7 @@ import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { isIPv6 } from 'node:net';
 import type { Server } from 'coap';
 import { TokenBucket } from '../imc/rate.js';
+import { BlockAssembly } from './block-assembly.js';
 import { boundBlockCaches } from './block-cache.js';
 import { inspectRequest } from './coap-message.js';
 import { isLoopback } from './exposure.js';
@@ -41,6 +42,7 @@ export class CoapGuard {
   /** Confirmable messages of ours that nobody has acknowledged, by peer and message id; and who waits for that. */
   private readonly outstanding = new Map<string, string>();
   private readonly waiting = new Map<string, Set<() => void>>();
+  private readonly bodies = new BlockAssembly();
 
   private constructor(
     readonly socket: Socket,
@@ -141,8 +143,13 @@ export class CoapGuard {
     }
     this.counts.taken++;
     const { ack, reset, messageId } = verdict.packet;
-    if (ack || reset) this.acknowledged(peerOf(address, port), messageId);
-    return verdict.bytes;
+    const peer = peerOf(address, port);
+    if (ack || reset) this.acknowledged(peer, messageId);
+    const body = this.bodies.take(peer, verdict.packet);
+    if (body.kind === 'plain') return verdict.bytes;
+    if (body.kind === 'whole') return body.bytes;
+    this.socket.send(body.bytes, 0, body.bytes.length, port, address);
+    return null;
   }
 
   private bucketOf(address: string, loopback: boolean): TokenBucket {

@@ -139,6 +139,8 @@ function blockFault({ options, payload }: ParsedPacket, maxBody: number): string
   return null;
 }
 
+/** What the guard tells whoever answers (LAST_BLOCK_OPTION); from outside it means nothing. */
+const INTERNAL_OPTION = '65002';
 /** Block size exponents: 0 is 16 bytes, 6 is 1,024. */
 const MAX_EXPONENT = 6;
 const MIN_UNVERIFIED_EXPONENT = 2;
@@ -149,6 +151,9 @@ const MAX_AMPLIFICATION = 3;
 function rewrite(packet: ParsedPacket, bytes: Uint8Array, method: number, unverified: boolean): Verdict {
   let { options } = packet;
   // Observe says nothing with other methods and is to be ignored there (RFC 7641, 2); as it is with other values.
+  options = options.some(({ name }) => String(name) === INTERNAL_OPTION)
+    ? options.filter(({ name }) => String(name) !== INTERNAL_OPTION)
+    : options;
   if (options.some(({ name, value }) => name === 'Observe' && (method !== Method.Get || value.length > 1)))
     options = options.filter(({ name }) => name !== 'Observe');
   if (unverified && method === Method.Get) {
