@@ -105,11 +105,18 @@ static void preempt(struct exception_frame *frame)
     frame->ps = (frame->ps & ~(uint32_t)PS_INTLEVEL) | MASKED;
 }
 
+/** A chain that has waited, if it is to go on now; does not return then. */
+static void __attribute__((noinline)) go_on_waiting(void)
+{
+    const struct ts_context *context = &ts_contexts[ts_kernel.preempted - 1];
+    uint32_t waiter = ts_waiter_next(context->ceiling, ts_kernel.preempted == 1 && context->frame == 0);
+    if (waiter != 0) ts_switch_in(ts_wait_over(waiter - 1));
+}
+
 _Noreturn void ts_next_chain(void)
 {
+    if (ts_kernel.waiting != 0) go_on_waiting();
     struct ts_context *context = &ts_contexts[ts_kernel.preempted - 1];
-    uint32_t waiter = waiter_next(context->ceiling, ts_kernel.preempted == 1 && context->frame == 0);
-    if (waiter != 0) ts_switch_in(ts_wait_over(waiter - 1));
     if (ts_kernel.ready > context->ceiling) {
         struct ts_module *module = take_ready();
         ts_chain_switch(module, module->sp);
