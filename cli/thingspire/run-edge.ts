@@ -49,6 +49,8 @@ export async function runEdge(args: EdgeCommandArgs): Promise<number> {
     fleet,
   });
   server.log.watch(({ event }) => {
+    // What happens at other edges they print themselves.
+    if ('place' in event && server.places.findHere(event.place) === null) return;
     if (json) printJson(event);
     else if (event.type === 'log' || event.type === 'fault' || event.type === 'move') print(`${eventLine(event)}\n`);
   });

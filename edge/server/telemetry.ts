@@ -78,7 +78,7 @@ export class Telemetry {
           calls,
           faults,
           restarts,
-          latency,
+          latency: latency && { median: Math.round(latency.median), worst: Math.round(latency.worst) },
           memoryBytes,
           memoryMaxBytes,
           stackBytes: null,

@@ -40,11 +40,11 @@ export class Weather {
   }
 }
 
-/** 16 bytes; `Reading.at(address)` is the one there, e.g. at `memory.data(16)` or in a payload. */
+/** 20 bytes; `Reading.at(address)` is the one there, e.g. at `memory.data(20)` or in a payload. */
 @unmanaged
 export class Reading {
   @inline static get size(): u32 {
-    return 16;
+    return 20;
   }
   @inline static at(address: usize): Reading {
     return changetype<Reading>(address);
@@ -52,29 +52,35 @@ export class Reading {
   @inline get address(): usize {
     return changetype<usize>(this);
   }
-  @inline get count(): u32 {
+  @inline get instance(): u32 {
     return load<u32>(changetype<usize>(this), 0);
   }
-  @inline set count(value: u32) {
+  @inline set instance(value: u32) {
     store<u32>(changetype<usize>(this), value, 0);
   }
-  @inline get time(): u32 {
+  @inline get count(): u32 {
     return load<u32>(changetype<usize>(this), 4);
   }
-  @inline set time(value: u32) {
+  @inline set count(value: u32) {
     store<u32>(changetype<usize>(this), value, 4);
   }
+  @inline get time(): u32 {
+    return load<u32>(changetype<usize>(this), 8);
+  }
+  @inline set time(value: u32) {
+    store<u32>(changetype<usize>(this), value, 8);
+  }
   @inline get temperature(): i32 {
-    return load<i32>(changetype<usize>(this), 8);
-  }
-  @inline set temperature(value: i32) {
-    store<i32>(changetype<usize>(this), value, 8);
-  }
-  @inline get trend(): i32 {
     return load<i32>(changetype<usize>(this), 12);
   }
-  @inline set trend(value: i32) {
+  @inline set temperature(value: i32) {
     store<i32>(changetype<usize>(this), value, 12);
+  }
+  @inline get trend(): i32 {
+    return load<i32>(changetype<usize>(this), 16);
+  }
+  @inline set trend(value: i32) {
+    store<i32>(changetype<usize>(this), value, 16);
   }
 }
 

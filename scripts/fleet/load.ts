@@ -1,6 +1,12 @@
 // Clients that call one service without a pause for breath, and the proof that no call was lost or run twice: each answer
 // carries a number that the module counts up. Takes URLs of edges; knows no place.
 
+/** What the service answers, as far as it matters here. */
+interface Reading {
+  readonly instance: number;
+  readonly count: number;
+}
+
 export interface LoadReport {
   readonly calls: number;
   /** Answers that were none: status and how often. */
@@ -8,14 +14,18 @@ export interface LoadReport {
   /** Numbers that nobody got, and that two got. */
   readonly lost: number;
   readonly doubled: number;
+  /** How often the module began anew, without its state. */
+  readonly restarts: number;
   readonly longestMs: number;
 }
 
 export class Load {
-  private readonly counts: number[] = [];
+  /** By instance of the module, which is another one after a restart. */
+  private readonly counts = new Map<number, number[]>();
   private readonly failures = new Map<string, number>();
   private longestMs = 0;
   private stopping = false;
+  private answered = 0;
   private readonly workers: Promise<void>[];
 
   /** @param pauseMs between an answer and the next call of the same client */
@@ -27,7 +37,7 @@ export class Load {
   }
 
   get calls(): number {
-    return this.counts.length;
+    return this.answered;
   }
 
   /** Lets the calls under way end. */
@@ -35,10 +45,16 @@ export class Load {
     this.stopping = true;
     await Promise.all(this.workers);
     const { calls, failures, longestMs } = this;
-    const seen = new Set(this.counts);
-    const first = calls === 0 ? 0 : this.counts.reduce((a, b) => Math.min(a, b));
-    const last = calls === 0 ? -1 : this.counts.reduce((a, b) => Math.max(a, b));
-    return { calls, failures, lost: last - first + 1 - seen.size, doubled: calls - seen.size, longestMs };
+    let lost = 0;
+    let doubled = 0;
+    for (const counts of this.counts.values()) {
+      const seen = new Set(counts);
+      const first = counts.reduce((a, b) => Math.min(a, b));
+      const last = counts.reduce((a, b) => Math.max(a, b));
+      lost += last - first + 1 - seen.size;
+      doubled += counts.length - seen.size;
+    }
+    return { calls, failures, lost, doubled, restarts: Math.max(0, this.counts.size - 1), longestMs };
   }
 
   private async work(url: string): Promise<void> {
@@ -46,8 +62,8 @@ export class Load {
       const began = performance.now();
       try {
         const response = await fetch(url, { method: 'POST' });
-        const body = (await response.json()) as { count?: number; code?: string; message?: string };
-        if (response.ok) this.counts.push(body.count!);
+        const body = (await response.json()) as Reading & { readonly code?: string; readonly message?: string };
+        if (response.ok) this.take(body);
         else this.fail(`${body.code ?? response.status} ${body.message ?? ''}`);
       } catch (error) {
         this.fail((error as Error).message);
@@ -55,6 +71,13 @@ export class Load {
       this.longestMs = Math.max(this.longestMs, performance.now() - began);
       await new Promise((resolve) => setTimeout(resolve, this.pauseMs));
     }
+  }
+
+  private take({ instance, count }: Reading): void {
+    this.answered++;
+    const counts = this.counts.get(instance);
+    if (counts === undefined) this.counts.set(instance, [count]);
+    else counts.push(count);
   }
 
   private fail(what: string): void {

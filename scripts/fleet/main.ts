@@ -99,7 +99,7 @@ async function travel(client: EdgeClient, load: Load): Promise<void> {
     if (interrupted) return;
     if (to === TOUR[(stop - 1) % TOUR.length]) continue;
     const { from, pauseMs = 0, stateBytes = 0 } = await move(client, to);
-    say(`filter: ${from} -> ${to}: paused ${pauseMs.toFixed(0)} ms, ${stateBytes} bytes of memory`);
+    say(`filter: ${from} -> ${to}: paused ${pauseMs.toFixed(0)} ms, memory of ${stateBytes} bytes`);
     await atWork(client, load);
   }
 }
@@ -115,10 +115,11 @@ async function tour({ urls }: Stage): Promise<boolean> {
   } finally {
     report = await load.stop();
   }
-  const { calls, failures, lost, doubled, longestMs } = report;
+  const { calls, failures, lost, doubled, restarts, longestMs } = report;
   say(`${calls} calls: ${lost} lost, ${doubled} run twice; the longest took ${longestMs.toFixed(0)} ms`);
+  if (restarts > 0) say(`  state lost: the filter began anew ${restarts} times after a fault (see thingspire logs)`);
   for (const [what, count] of failures) say(`  ${count} x ${what}`);
-  return lost === 0 && doubled === 0 && failures.size === 0;
+  return lost === 0 && doubled === 0 && restarts === 0 && failures.size === 0;
 }
 
 async function main(): Promise<boolean> {

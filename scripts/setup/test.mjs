@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { bootstrap, root } from './bootstrap.mjs';
-import { buildExamples } from './examples.mjs';
+import { buildAppModules, buildExamples } from './examples.mjs';
 
 /** [name, command, args]; in the order of how fast they find a fault. */
 const CHECKS = [
@@ -15,11 +15,13 @@ const CHECKS = [
   ['corpus', 'npm', ['run', '--silent', 'corpus']],
   ['bench', 'npm', ['run', '--silent', 'bench', '--', '--check', '--columns', 'wasm-aot']],
   ['bench of the device OS', 'npm', ['run', '--silent', 'bench', '--', '--imc', '--check']],
+  ['fleet', 'npx', ['tsx', 'scripts/fleet/main.ts', '--check', '--short']],
   ['fuzz', 'npm', ['run', '--silent', 'fuzz', '--', '--seconds', '30', '--seed', '1']],
 ];
 
 bootstrap(['runtime', 'examples', 'tests']);
 buildExamples();
+const needed = buildAppModules().skipped.filter(({ name }) => /^(weather-station|fleet)\//.test(name));
 // The spec suite is data beside the clone; without it everything else is still worth checking.
 const suite = process.env.WASM_TESTSUITE ?? join(dirname(root), 'shared', 'spec-testsuite');
 let failed = 0;
@@ -27,6 +29,11 @@ let skipped = 0;
 for (const [name, command, args] of CHECKS) {
   if (name === 'spec suite' && !existsSync(suite)) {
     console.log(`\n== ${name}: skipped, there is none at ${suite} (set WASM_TESTSUITE)`);
+    skipped++;
+    continue;
+  }
+  if (name === 'fleet' && needed.length > 0) {
+    console.log(`\n== ${name}: skipped, ${needed.map((entry) => `${entry.name} needs ${entry.needs}`).join('; ')}`);
     skipped++;
     continue;
   }

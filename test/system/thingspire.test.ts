@@ -188,7 +188,7 @@ describe('commands', LONG, () => {
     await vi.waitFor(async () => expect(await text('logs', 'hall')).toMatch(/fault/), { timeout: 30_000 });
     const logs = await text('logs', 'hall/counter', '--since', '1h');
     expect(logs).toMatch(/hall\/counter\| counted\n/);
-    expect(logs).toMatch(/hall\/counter\| fault at edge:house: trap: unreachable\n  #0 func \d+ \S* @0x[0-9a-f]+\n/);
+    expect(logs).toMatch(/hall\/counter\| fault at edge:house: trap: unreachable\n {2}#0 func \d+ \S* @0x[0-9a-f]+\n/);
     expect(logs).not.toMatch(/yard/);
     const { stdout } = await cli('logs', 'hall', '--json');
     const events = stdout
