@@ -61,6 +61,9 @@ describe.skipIf(chromium === null)('The page over two edges', { timeout: 120_000
   });
 
   it('shows places and modules, and what they do live', async () => {
+    const policy = (await fetch(fleet.url)).headers.get('content-security-policy');
+    expect(policy).toMatch(/default-src 'none'.*require-trusted-types-for 'script'/);
+    expect(policy).not.toContain('unsafe');
     expect(await page.$(at('hub', 'counter'))).not.toBeNull();
     expect(await page.$('[data-place="edge:cloud"]')).not.toBeNull();
     // Calls until the page shows a rate: a second without calls in between is none.
@@ -190,6 +193,23 @@ describe.skipIf(chromium === null)('The page over two edges', { timeout: 120_000
     await shows('.line.fault', 'divide');
     expect(await text('#alerts')).toContain('Fault in faulty of home');
     expect(await axeFindings(page)).toEqual([]);
+    expect(watched.problems).toEqual([]);
+  });
+
+  it('asks for a token once there is one, and knows it when it is typed in', async () => {
+    const response = await fetch(`${fleet.url}/api/tokens`, {
+      method: 'POST',
+      body: JSON.stringify({ name: 'ada', role: 'admin' }),
+      headers: { 'content-type': 'application/json' },
+    });
+    const { token } = (await response.json()) as { token: string };
+    await page.reload({ waitUntil: 'domcontentloaded' });
+    await page.waitForSelector('input[name=token]');
+    await page.type('input[name=token]', token);
+    await page.keyboard.press('Enter');
+    await page.waitForSelector(COUNTER);
+    await page.locator('button.user').click();
+    await page.waitForSelector('input[name=token]');
     expect(watched.problems).toEqual([]);
   });
 });

@@ -216,6 +216,19 @@ export async function logout() {
 }
 
 /**
+ * A device runs modules of one thing. What else may be against a move, its place says when it is tried.
+ * @param {string} key
+ * @param {string} place
+ * @returns {string | null} the thing that the place is for, if it is not that of the module
+ */
+export function unfit(key, place) {
+  const module = state.fleet.modules.get(key);
+  const record = state.fleet.places.get(place);
+  const thing = record?.kind === 'device' ? record.details['thing'] : undefined;
+  return typeof thing === 'string' && module !== undefined && thing !== module.thing ? thing : null;
+}
+
+/**
  * @param {string} key
  * @param {string} to
  */

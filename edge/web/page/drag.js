@@ -9,9 +9,9 @@ const SCROLL_STEP = 14;
 
 /**
  * @param {HTMLElement} root
- * @param {{ may: (key: string) => boolean, placeOf: (key: string) => string | null, drop: (key: string, place: string) => void }} to
+ * @param {{ may: (key: string) => boolean, fits: (key: string, place: string) => boolean, placeOf: (key: string) => string | null, drop: (key: string, place: string) => void }} to
  */
-export function dragging(root, { may, placeOf, drop }) {
+export function dragging(root, { may, fits, placeOf, drop }) {
   /** @type {{ key: string, card: HTMLElement, ghost: HTMLElement | null, id: number, x: number, y: number, dx: number, dy: number, target: HTMLElement | null } | null} */
   let drag = null;
   let frame = 0;
@@ -75,8 +75,11 @@ export function dragging(root, { may, placeOf, drop }) {
     document.body.append(ghost);
     card.classList.add('lifted');
     document.body.classList.add('dragging');
-    for (const place of root.querySelectorAll('[data-place]'))
-      place.classList.toggle('home', place instanceof HTMLElement && place.dataset['place'] === placeOf(drag.key));
+    for (const place of root.querySelectorAll('[data-place]')) {
+      const name = place.getAttribute('data-place') ?? '';
+      place.classList.toggle('home', name === placeOf(drag.key));
+      place.classList.toggle('unfit', !fits(drag.key, name));
+    }
     drag.ghost = ghost;
     frame = requestAnimationFrame(scroll);
   }
@@ -113,7 +116,7 @@ export function dragging(root, { may, placeOf, drop }) {
     cancelAnimationFrame(frame);
     drag.ghost?.remove();
     drag.card.classList.remove('lifted');
-    for (const place of root.querySelectorAll('.over, .home')) place.classList.remove('over', 'home');
+    for (const place of root.querySelectorAll('[data-place]')) place.classList.remove('over', 'home', 'unfit');
     document.body.classList.remove('dragging');
     drag = null;
   }

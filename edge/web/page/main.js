@@ -1,6 +1,6 @@
 // Starts the page: puts views, pointer, keyboard and the events of the edge together. Takes the document.
 import { render } from './lit-html/lit-html.js';
-import { drawWith, move, start, state } from './app.js';
+import { drawWith, move, start, state, unfit } from './app.js';
 import { openDeploy } from './deploy.js';
 import { dragging, dropping } from './drag.js';
 import { focusCard, keys } from './keys.js';
@@ -41,6 +41,7 @@ dragging(root, {
     const module = state.fleet.modules.get(key);
     return module !== undefined && module.hash !== '' && !state.fleet.moves.has(key);
   },
+  fits: (key, place) => unfit(key, place) === null,
   placeOf: (key) => state.fleet.modules.get(key)?.place ?? null,
   drop: (key, place) => void move(key, place),
 });

@@ -37,23 +37,21 @@ export function moduleDetails(module) {
             ${progress(move.progress, `Move to ${placeName(move.to)}`)}
           </div>`
     }
-    <div class="actions">
-      <button
-        aria-haspopup="menu"
-        ?disabled=${fixed || move !== undefined}
-        @click=${(/** @type {MouseEvent} */ event) => openModuleMenu(module, /** @type {HTMLElement} */ (event.currentTarget))}
-      >
-        Move to…
-      </button>
-      ${
-        fixed
-          ? nothing
-          : html`<button @click=${() => run(module, stopped ? 'start' : 'restart')}>
-                ${stopped ? 'Start' : 'Restart'}
-              </button>
-              <button class="quiet danger" @click=${() => remove(module)}>Remove…</button>`
-      }
-    </div>
+    ${
+      fixed
+        ? html`<p class="nothing">Part of the firmware: it stays here.</p>`
+        : html`<div class="actions">
+            <button
+              aria-haspopup="menu"
+              ?disabled=${move !== undefined}
+              @click=${(/** @type {MouseEvent} */ event) => openModuleMenu(module, /** @type {HTMLElement} */ (event.currentTarget))}
+            >
+              Move to…
+            </button>
+            <button @click=${() => run(module, stopped ? 'start' : 'restart')}>${stopped ? 'Start' : 'Restart'}</button>
+            <button class="quiet danger" @click=${() => remove(module)}>Remove…</button>
+          </div>`
+    }
     <dl class="facts">
       <div>
         <dt>state</dt>
@@ -92,7 +90,7 @@ export function moduleDetails(module) {
               </div>`
       }
     </dl>
-    ${faultsOf(module) > 0 ? faults(module) : nothing} ${charts(module)}
+    ${faultsOf(module) > 0 ? faults(module) : nothing} ${stats === null ? nothing : charts(module)}
     ${
       stats === null
         ? nothing
@@ -101,7 +99,7 @@ export function moduleDetails(module) {
             ${bills(module)}
           </section>`
     }
-    ${services(module)} ${faultsOf(module) > 0 ? nothing : faults(module)}
+    ${services(module)} ${stats === null || faultsOf(module) > 0 ? nothing : faults(module)}
     <button
       class="link"
       @click=${() => {
@@ -143,7 +141,7 @@ function services(module) {
   for (const service of module.services) {
     const path = `/${service.path.replace(/^\//, '')}`;
     const entry = paths.get(path) ?? { methods: [], observable: false };
-    entry.methods.push(methodName(service));
+    if (!entry.methods.includes(methodName(service))) entry.methods.push(methodName(service));
     entry.observable ||= service.observable === true;
     paths.set(path, entry);
   }

@@ -5,7 +5,7 @@
 /** @import { PlaceRecord } from '../../../fleet/types.js' */
 import { html, nothing } from '../lit-html/lit-html.js';
 import { ref } from '../lit-html/directives/ref.js';
-import { move, remove, run, state, update } from '../app.js';
+import { move, remove, run, state, unfit, update } from '../app.js';
 import { placeName } from '../format.js';
 import { isFixed } from './card.js';
 
@@ -29,8 +29,9 @@ export function openModuleMenu(module, anchor) {
   /** @type {MenuItem[]} */
   const targets = places.slice(0, MAX_TARGETS).map(({ name, kind }) => ({
     label: placeName(name),
-    hint: name === module.place ? 'is here' : kind,
-    disabled: name === module.place || moving || fixed,
+    hint:
+      name === module.place ? 'is here' : unfit(module.key, name) === null ? kind : `only ${unfit(module.key, name)}`,
+    disabled: name === module.place || unfit(module.key, name) !== null || moving || fixed,
     run: () => void move(module.key, name),
   }));
   if (places.length > MAX_TARGETS)

@@ -76,8 +76,17 @@ const facts = (entries) =>
         </div>`,
     );
 
+/** @type {Record<string, string>} */
+const NAMES = {
+  processBytes: 'its memory',
+  heapBytes: 'of that heap',
+  freeBytes: 'free memory',
+  totalBytes: 'machine’s memory',
+};
+
 /** @param {string} key */
 const words = (key) =>
+  NAMES[key] ??
   key
     .replace(/([a-z])([A-Z])/g, '$1 $2')
     .replace(/[_-]/g, ' ')
@@ -112,13 +121,18 @@ function deviceBill(modules, free) {
   return html`<section>
     <h3>Memory and stacks</h3>
     <div class="bills">
-      ${sizes.map(({ name, memory, stack }) =>
-        bar(name, `${bytes(memory)} + ${bytes(stack)} stack`, (memory + stack) / total, false),
-      )}
+      ${sizes.map(({ name, memory, stack }) => bar(name, memoryText(memory, stack), (memory + stack) / total, false))}
       ${bar('free', bytes(free), free / total, false)}
     </div>
   </section>`;
 }
+
+/**
+ * @param {number} memory
+ * @param {number} stack
+ */
+const memoryText = (memory, stack) =>
+  memory === 0 ? `${bytes(stack)} stack` : `${bytes(memory)} + ${bytes(stack)} stack`;
 
 /** @param {readonly import('../fleet.js').Module[]} modules */
 function edgeBill(modules) {
