@@ -179,6 +179,9 @@ describe('frames that nobody should send', () => {
         answer = link.request({ uri: '/value' }, 10_000);
       }
       expect(answer.payload.toString('latin1')).toBe('doog');
+      // Another edge: what observed the module has left room for others.
+      const edge = Buffer.from([i >> 16, i >> 8, i]);
+      expect(link.request({ method: 'PUT', uri: '/sys/edge', payload: edge }, 10_000).code).toMatch('2.04');
       device.console = '';
       link.restart();
     }
