@@ -33,7 +33,7 @@ beforeEach(async () => {
   };
   router.connect(place);
   const service = (path: string, method: number) => ({ path, method, attributes: 'obs', observable: true });
-  const services = [service('n', 1), service('n', 3), service('big', 1)];
+  const services = [service('n', 1), service('n', 3), service('big', 1), service('big', 3)];
   await registry.put(
     { thing: 'home', module: 'm', version: '1.0.0', hash: '', place: 'edge:a', epoch: 1, services },
     0,
@@ -165,6 +165,16 @@ describe('requests', () => {
     expect(await say(part(0, 0, 3))).toEqual(['2.05', 0x00]);
     expect(seen.map(({ payload }) => payload.length)).toEqual([36, 3]);
   });
+});
+
+it('a change whose answer comes in blocks is made once', async () => {
+  const part = (number: number): Option => ({ name: 'Block2', value: Buffer.of((number << 4) | 6) });
+  const fetch = (...more: Option[]) => ask([...path('things/home/big'), ...more], { code: '0.03' });
+  expect((await fetch(part(1))).code).toBe('4.08');
+  const all = [await fetch(), await fetch(part(1)), await fetch(part(2))];
+  expect([all.map(({ payload }) => payload.length), seen.length]).toEqual([[1024, 1024, 952], 1]);
+  await fetch();
+  expect(seen.length).toBe(2);
 });
 
 describe('observing', () => {

@@ -1,11 +1,14 @@
 // CoAP over UDP in front of the fleet (RFC 7252), for stock clients: /things/THING/PATH, discovery, observe, block-wise by
 // the `coap` library behind a guard. Takes a router and a way to observe; knows no place.
 import { createServer, type IncomingMessage, type OutgoingMessage } from 'coap';
+import type { ParsedPacket } from 'coap-packet';
 import { Method, methodNumber, ResponseCode } from '../../compiler/abi/os-layout.js';
 import { linkFormat } from '../imc/link-format.js';
 import type { Router } from '../router/router.js';
-import { LAST_BLOCK_OPTION } from '../security/block-assembly.js';
+import { keyOf, LAST_BLOCK_OPTION } from '../security/block-assembly.js';
+import { BoundedBlockCache } from '../security/block-cache.js';
 import { CoapGuard, type CoapLimits, type GuardCounts } from '../security/coap-guard.js';
+import { blockOf } from '../security/coap-message.js';
 import { includesRole, type Role } from '../security/roles.js';
 import type { Answer } from '../worker/protocol.js';
 import { Observers, withoutObserve } from './coap-observe.js';
@@ -29,6 +32,12 @@ const CALLER = 'coap';
 const LINK_FORMAT = 'application/link-format';
 /** Most bytes of a body in blocks. */
 const MAX_BODY_BYTES = 64 * 1024;
+/** 4.08 of RFC 7959, 2.9.2. */
+const REQUEST_ENTITY_INCOMPLETE = 0x88;
+/** The smallest block; what is longer may come in several. */
+const MIN_BLOCK_BYTES = 16;
+/** EXCHANGE_LIFETIME of RFC 7252, 4.8.2. */
+const ANSWER_LIFETIME_MS = 247_000;
 /** Requests being answered at a time. */
 const MAX_UNDER_WAY = 1_000;
 
@@ -68,6 +77,8 @@ class Gateway {
   private readonly observers: Observers;
   /** Requests being answered: a repetition of one meanwhile is not run again. */
   private readonly underWay = new Set<string>();
+  /** Answers that may be fetched block by block. */
+  private readonly answers = new BoundedBlockCache(ANSWER_LIFETIME_MS, () => null);
 
   constructor(
     private readonly options: CoapGatewayOptions,
@@ -115,11 +126,24 @@ class Gateway {
     const uri = `/${rest.join('/')}${query === undefined ? '' : `?${query}`}`;
     const ask = (): Promise<Answer> =>
       router.request(thing, { method, uri, payload: request.payload, caller: CALLER, capacity: MAX_BODY_BYTES });
+    if (method !== Method.Get) return finish(response, await this.once(request, ask));
     const first = await ask();
-    const wanted = request.headers['Observe'] === 0 && method === Method.Get && first.code >> 5 === 2;
+    const wanted = request.headers['Observe'] === 0 && first.code >> 5 === 2;
     const observe = (changed: () => void): (() => void) | null => this.options.observe(thing, uri, changed);
     if (wanted && this.observers.begin(request, response, first, ask, observe)) return;
     finish(response, first);
+  }
+
+  /** What changes something runs once: later blocks of its answer are of the answer that there was. */
+  private async once(request: IncomingMessage, ask: () => Promise<Answer>): Promise<Answer> {
+    const { rsinfo, _packet } = request;
+    const key = `${keyOf(_packet as ParsedPacket)}/${rsinfo.address}|${rsinfo.port}`;
+    const block = _packet.options?.find(({ name }) => name === 'Block2')?.value;
+    if (block !== undefined && (blockOf(block as Buffer)?.number ?? 0) > 0)
+      return (this.answers.get(key) as Answer | undefined) ?? bare(REQUEST_ENTITY_INCOMPLETE);
+    const answer = await ask();
+    if (answer.payload.length > MIN_BLOCK_BYTES) this.answers.add(key, answer);
+    return answer;
   }
 
   private discover(request: IncomingMessage, response: OutgoingMessage): void {

@@ -82,10 +82,12 @@ function reply({ confirmable, messageId, token }: ParsedPacket, code: string, bl
   };
 }
 
-/** What all blocks of a body have in common (RFC 7959, 2.5; Request-Tag is one of the options). */
-function keyOf({ code, options }: ParsedPacket): string {
+const OF_BLOCKS: ReadonlySet<string> = new Set(['Block1', 'Block2', 'Size1', 'Size2', LAST_BLOCK_OPTION]);
+
+/** What all messages of one transfer in blocks have in common (RFC 7959, 2.5; Request-Tag is one of the options). */
+export function keyOf({ code, options }: Pick<ParsedPacket, 'code' | 'options'>): string {
   const hash = createHash('sha256').update(code);
   for (const { name, value } of options)
-    if (name !== 'Block1' && name !== 'Size1') hash.update(`|${String(name)}|${value.toString('hex')}`);
+    if (!OF_BLOCKS.has(String(name))) hash.update(`|${String(name)}|${value.toString('hex')}`);
   return hash.digest('hex');
 }
