@@ -8,7 +8,7 @@ import type { ModuleModel } from '../../manifest/model.js';
 import { readManifestSection } from '../../manifest/section.js';
 import { EdgeHost } from '../host/edge-host.js';
 import { planModule } from '../host/plan.js';
-import type { HostEvent, ModuleState, ModuleStatus, RunState, ServiceRequest } from '../host/types.js';
+import type { HostEvent, ModuleState, ModuleStatus, ServiceRequest } from '../host/types.js';
 import type { Answer } from '../worker/protocol.js';
 import { RecentAnswers } from './recent-answers.js';
 import {
@@ -18,6 +18,7 @@ import {
   type PlaceAnswer,
   type PlaceLink,
   type RunAction,
+  type Residence,
   type ServiceEntry,
 } from './types.js';
 
@@ -156,19 +157,19 @@ export class EdgePlace implements PlaceLink, ModulePlace {
     else if (action === 'restart' || state === 'stopped' || state === 'failed') await host.restart(module);
   }
 
-  /** What a mover has left behind is shown as stopped, for `recover`; what one is at work on is not. */
-  async modules(): Promise<readonly { thing: string; module: string; epoch: number; state: RunState }[]> {
+  async modules(): Promise<readonly Residence[]> {
     const now = performance.now();
-    const left = [...this.prepared.values()].filter(({ since }) => now - since > PREPARE_LEASE_MS);
-    const started = [...this.residents].map(([key, { thing, model, epoch }]) => {
-      const status = this.statusOf(thing).find(({ name }) => name === model.name);
-      const abandoned = now - (this.frozen.get(key) ?? now) > FREEZE_LEASE_MS;
-      return { thing, module: model.name, epoch, state: abandoned ? 'stopped' : (status?.state ?? 'stopped') };
+    const prepared = [...this.prepared.values()].map(({ thing, model, epoch, since }): Residence => {
+      const abandoned = now - since > PREPARE_LEASE_MS;
+      return { thing, module: model.name, epoch, state: 'stopped', held: 'prepared', abandoned };
     });
-    return [
-      ...left.map(({ thing, model, epoch }) => ({ thing, module: model.name, epoch, state: 'stopped' as const })),
-      ...started,
-    ];
+    const started = [...this.residents].map(([key, { thing, model, epoch }]): Residence => {
+      const status = this.statusOf(thing).find(({ name }) => name === model.name);
+      const entry = { thing, module: model.name, epoch, state: status?.state ?? 'stopped' };
+      const since = this.frozen.get(key);
+      return since === undefined ? entry : { ...entry, held: 'frozen', abandoned: now - since > FREEZE_LEASE_MS };
+    });
+    return [...prepared, ...started];
   }
 
   /** Machine and process, for the page. */

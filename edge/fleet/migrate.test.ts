@@ -1,5 +1,5 @@
 // Moves between two edges: state and callers survive, and a failure at any step leaves the module at exactly one place.
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { embedManifest } from '../../manifest/section.js';
 import { EmbeddedRegistry } from '../registry/embedded.js';
 import { assemble, modelsOf } from '../test-support/edge.js';
@@ -42,6 +42,10 @@ class Fleet {
       services: serviceEntries(modelOfPackage(this.input)),
     };
     await this.registry.put(placement, 0);
+  }
+
+  find(name: string): EdgePlace | null {
+    return this.places.find((place) => place.name === name) ?? null;
   }
 
   get at(): string {
@@ -155,7 +159,7 @@ describe('migrate', { timeout: 60_000 }, () => {
     expect(fleet.at).toBe('edge:b');
     // The frozen one answers nobody meanwhile; the other has the state.
     expect(await fleet.count('2')).toBe(2);
-    await recover(fleet.places[0]!, fleet.registry);
+    await recover(fleet.places[0]!, fleet.registry, fleet);
     expect(await fleet.residents()).toEqual(['edge:b']);
   });
 
@@ -177,5 +181,77 @@ describe('migrate', { timeout: 60_000 }, () => {
       }),
     ).rejects.toThrow('somebody else');
     expect(await fleet.count('1')).toBe(1);
+  });
+
+  it('is one of a time: a second mover is refused, whatever step the first is at', async () => {
+    fleet = new Fleet();
+    await fleet.start();
+    await fleet.count('1');
+    const refused: string[] = [];
+    const second = async (): Promise<void> => {
+      const error: unknown = await move(1).catch((reason: unknown) => reason);
+      refused.push((error as Error).message);
+    };
+    await move(1, (places) => {
+      for (const place of places)
+        for (const step of ['prepare', 'freeze', 'activate', 'discard'] as const) {
+          const run = place[step] as (...args: unknown[]) => Promise<never>;
+          (place as unknown as Record<string, unknown>)[step] = async (...args: unknown[]) => {
+            await second();
+            const result = await run(...args);
+            await second();
+            return result;
+          };
+        }
+    });
+    expect(refused).toHaveLength(8);
+    expect(new Set(refused.slice(0, 4))).toEqual(new Set(['prepare: somebody else is moving it to edge:b']));
+    expect(new Set(refused.slice(4))).toEqual(new Set(['prepare: counter of station is not at edge:a']));
+    expect([await fleet.residents(), fleet.at, await fleet.count('2')]).toEqual([['edge:b'], 'edge:b', 2]);
+    expect(fleet.registry.placement(THING, 'counter')!.value.moving).toBeUndefined();
+  });
+
+  it('leaves a move at work alone, and settles it when its mover is dead', async () => {
+    fleet = new Fleet();
+    await fleet.start();
+    await fleet.count('1');
+    const [a, b] = fleet.places as [EdgePlace, EdgePlace];
+    const { registry } = fleet;
+    const settle = async () => [...(await recover(a, registry, fleet)), ...(await recover(b, registry, fleet))];
+    await b.prepare(fleet.input, 2);
+    await a.freeze(THING, 'counter');
+    expect(await settle()).toEqual([]);
+    const { value, revision } = registry.placement(THING, 'counter')!;
+    await registry.put({ ...value, place: 'edge:b', epoch: 2 }, revision);
+    // Here the mover dies: recorded there, started nowhere, its state here.
+    const waiting = fleet.count('2');
+    expect(await settle()).toEqual([]);
+    const now = performance.now.bind(performance);
+    const late = vi.spyOn(performance, 'now').mockImplementation(() => now() + 61_000);
+    expect(await settle()).toEqual(['counter of station was on its way to edge:b when its mover died: goes on here']);
+    late.mockRestore();
+    expect(await waiting).toBe(2);
+    expect([await fleet.residents(), fleet.at]).toEqual([['edge:a'], 'edge:a']);
+    expect(await settle()).toEqual([]);
+    await move(1);
+    expect(await fleet.count('3')).toBe(3);
+  });
+
+  it('starts from the beginning what nobody brings the state of', async () => {
+    fleet = new Fleet();
+    await fleet.start();
+    await fleet.count('1');
+    const [a, b] = fleet.places as [EdgePlace, EdgePlace];
+    await b.prepare(fleet.input, 2);
+    await a.freeze(THING, 'counter');
+    const { value, revision } = fleet.registry.placement(THING, 'counter')!;
+    await fleet.registry.put({ ...value, place: 'edge:b', epoch: 2 }, revision);
+    // The source dies, and the mover with it.
+    await a.close();
+    const now = performance.now.bind(performance);
+    const late = vi.spyOn(performance, 'now').mockImplementation(() => now() + 601_000);
+    expect(await recover(b, fleet.registry, fleet)).toHaveLength(1);
+    late.mockRestore();
+    expect(await fleet.count('2')).toBe(1);
   });
 });

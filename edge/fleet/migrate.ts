@@ -7,7 +7,16 @@
 //
 //   prepare target · copy what is there already · freeze source (calls wait) · [commit] · activate target · discard source (waiting calls go there)
 import type { ModuleState } from '../host/types.js';
-import { Unsettled, type ModulePackage, type ModulePlace, type Placement, type Registry } from './types.js';
+import {
+  Unsettled,
+  type ModulePackage,
+  type ModulePlace,
+  type Placement,
+  type Places,
+  type Registry,
+  type Residence,
+  type Stored,
+} from './types.js';
 import { modelOfPackage, serviceEntries } from './edge-place.js';
 
 export type MigrationStep = 'prepare' | 'precopy' | 'freeze' | 'commit' | 'activate' | 'discard' | 'done';
@@ -56,6 +65,8 @@ const messageOf = (error: unknown): string => (error instanceof Error ? error.me
 const DEFAULT_ATTEMPTS = 6;
 const DEFAULT_RETRY_MS = 100;
 const MOST_RETRY_MS = 5000;
+/** A move that has begun so long ago is over or has died. Clocks of edges may differ by some of it. */
+const CLAIM_MS = 5 * 60_000;
 /** How long a place that may have started the module is asked again. */
 const UNSETTLED_MS = 60_000;
 
@@ -73,14 +84,19 @@ export async function migrate(options: MigrationOptions): Promise<MigrationRepor
   if (stored === null || stored.value.place !== from.name)
     throw new MigrationRefused('prepare', `${module} of ${thing} is not at ${from.name}`);
   if (from.name === to.name) throw new MigrationRefused('prepare', `it is at ${to.name} already`);
-  const epoch = stored.value.epoch + 1;
-  const placement: Placement = { ...stored.value, place: to.name, epoch, services: serviceEntries(model) };
+  const { moving, ...settled } = stored.value;
+  if (moving !== undefined && Date.now() - moving.since < CLAIM_MS)
+    throw new MigrationRefused('prepare', `somebody else is moving it to ${moving.to}`);
+  const epoch = settled.epoch + 1;
+  const placement: Placement = { ...settled, place: to.name, epoch, services: serviceEntries(model) };
 
   step('prepare');
+  const claimed = await claim(registry, settled, to.name, stored.revision);
+  const unclaim = async (): Promise<void> => void (await registry.put(settled, claimed));
   try {
     await to.prepare(input, epoch);
   } catch (error) {
-    throw await undone('prepare', error, () => to.discard(thing, module));
+    throw await undone('prepare', error, () => to.discard(thing, module), unclaim);
   }
 
   step('precopy');
@@ -99,13 +115,13 @@ export async function migrate(options: MigrationOptions): Promise<MigrationRepor
   try {
     state = await from.freeze(thing, module);
   } catch (error) {
-    throw await undone('freeze', error, () => to.discard(thing, module));
+    throw await undone('freeze', error, () => to.discard(thing, module), unclaim);
   }
 
   step('commit');
   let revision: number | null;
   try {
-    revision = await registry.put(placement, stored.revision);
+    revision = await registry.put(placement, claimed);
   } catch (error) {
     // The write may have arrived although its answer has not: what the registry says now counts.
     const now = registry.placement(thing, module);
@@ -115,6 +131,7 @@ export async function migrate(options: MigrationOptions): Promise<MigrationRepor
         error,
         () => from.release(thing, module),
         () => to.discard(thing, module),
+        unclaim,
       );
     ({ revision } = now);
   }
@@ -151,6 +168,18 @@ export async function migrate(options: MigrationOptions): Promise<MigrationRepor
   step('done');
   const stateBytes = state.scalars.memories.reduce((sum, { length }) => sum + length, 0);
   return { placement, pauseMs, stateBytes };
+}
+
+/** Nobody else moves the module from here on. Gives the revision. @throws MigrationRefused */
+async function claim(registry: Registry, settled: Placement, to: string, expected: number): Promise<number> {
+  let revision: number | null;
+  try {
+    revision = await registry.put({ ...settled, moving: { to, since: Date.now() } }, expected);
+  } catch (error) {
+    throw new MigrationRefused('prepare', messageOf(error));
+  }
+  if (revision === null) throw new MigrationRefused('prepare', 'somebody else is moving it');
+  return revision;
 }
 
 /** For a place that cannot give a state while the module runs, one that stops it for a moment. */
@@ -198,22 +227,101 @@ async function repeat(
 }
 
 /**
- * Settles what a place has against what the registry says, when the place comes (back): a module that belongs elsewhere or
- * is of an older epoch is taken away, one that was frozen and still belongs here goes on. Gives what was done, for the log.
+ * Settles what a place has against what the registry says: what belongs elsewhere is taken away, what a dead mover has left
+ * goes on at exactly one place. What a living one has is its own. Gives what was done, for the log.
+ * @param places where the places are that a frozen module may run at; without it frozen modules keep waiting
  */
-export async function recover(place: ModulePlace, registry: Registry): Promise<string[]> {
+export async function recover(place: ModulePlace, registry: Registry, places: Places | null = null): Promise<string[]> {
   const done: string[] = [];
-  for (const { thing, module, epoch, state } of await place.modules()) {
+  const residences = await place.modules();
+  for (const residence of residences) {
+    const { thing, module } = residence;
     const stored = registry.placement(thing, module);
     if (stored === null) continue;
-    const { value } = stored;
-    if (value.place !== place.name || value.epoch > epoch) {
-      await place.discard(thing, module);
-      done.push(`${module} of ${thing} runs at ${value.place}: taken away`);
-    } else if (state === 'stopped') {
-      await place.release(thing, module);
-      done.push(`${module} of ${thing} belongs here: goes on`);
-    }
+    // What comes after a module's state is prepared beside what may be left of an earlier stay.
+    const awaited = residences.some(
+      (other) =>
+        other.thing === thing &&
+        other.module === module &&
+        other.held === 'prepared' &&
+        other.epoch === stored.value.epoch,
+    );
+    const what =
+      stored.value.place === place.name
+        ? await settleHere(place, residence, stored.value, awaited)
+        : await settleElsewhere(place, residence, stored, registry, places);
+    if (what !== null) done.push(`${module} of ${thing} ${what}`);
   }
   return done;
+}
+
+/** The registry says that it is here. */
+async function settleHere(
+  place: ModulePlace,
+  { thing, module, epoch, state, held, abandoned }: Residence,
+  value: Placement,
+  awaited: boolean,
+): Promise<string | null> {
+  if (held === undefined) {
+    // A device says that one is stopped and not who has stopped it.
+    if (place.kind !== 'device' || state !== 'stopped') return null;
+    await place.release(thing, module);
+    return 'belongs here: goes on';
+  }
+  if (abandoned !== true) return null;
+  if (held === 'prepared') {
+    if (epoch === value.epoch) {
+      await place.activate(thing, module, epoch, null);
+      return 'belongs here and nobody has brought its state: starts from the beginning';
+    }
+    await place.discard(thing, module);
+    return 'was never started here: taken away';
+  }
+  if (awaited) return null;
+  await place.release(thing, module);
+  return 'belongs here: goes on';
+}
+
+/** The registry says that it is elsewhere. */
+async function settleElsewhere(
+  place: ModulePlace,
+  { thing, module, held, abandoned }: Residence,
+  { value, revision }: Stored<Placement>,
+  registry: Registry,
+  places: Places | null,
+): Promise<string | null> {
+  if (held === 'prepared' && abandoned !== true) return null;
+  if (held !== 'frozen') {
+    await place.discard(thing, module);
+    return `runs at ${value.place}: taken away`;
+  }
+  const target = places?.find(value.place) ?? null;
+  if (target === null) return null;
+  let there: Residence | undefined;
+  try {
+    there = (await target.modules()).find(
+      (entry) => entry.thing === thing && entry.module === module && entry.epoch >= value.epoch,
+    );
+  } catch {
+    // It is away: nobody knows whether the module runs there.
+    return null;
+  }
+  const stands = there !== undefined && (target.kind !== 'device' || there.state !== 'stopped');
+  if (stands && there!.held === undefined) {
+    await place.discard(thing, module);
+    return `runs at ${value.place}: taken away`;
+  }
+  // A device that says nothing of it may be starting it.
+  if (abandoned !== true || (there === undefined && target.kind === 'device')) return null;
+  try {
+    // From here on it cannot be started there any more.
+    await target.discard(thing, module);
+    const { moving: _, ...settled } = value;
+    const back = { ...settled, place: place.name, epoch: value.epoch + 1 };
+    if ((await registry.put(back, revision)) === null) return null;
+  } catch {
+    return null;
+  }
+  await place.release(thing, module);
+  return `was on its way to ${value.place} when its mover died: goes on here`;
 }

@@ -27,6 +27,8 @@ export interface Placement {
   /** Grows by one with each move; a place that serves an older epoch must stop. */
   readonly epoch: number;
   readonly services: readonly ServiceEntry[];
+  /** Somebody moves it: nobody else may begin to until that counts as given up. `since`: milliseconds since 1970. */
+  readonly moving?: { readonly to: string; readonly since: number };
 }
 
 /** A place that is there: kept alive by its edge, gone when the edge is. */
@@ -99,6 +101,18 @@ export class Unsettled extends Error {}
 /** What the user of a module can want of it where it is. */
 export type RunAction = 'start' | 'stop' | 'restart';
 
+/** A module at a place. */
+export interface Residence {
+  readonly thing: string;
+  readonly module: string;
+  readonly epoch: number;
+  readonly state: RunState;
+  /** A mover has it: `prepared`, not started yet; `frozen`, stopped with its state, so that it can go on here or elsewhere. */
+  readonly held?: 'prepared' | 'frozen';
+  /** That mover has been silent for so long that it counts as dead. */
+  readonly abandoned?: boolean;
+}
+
 /** What migration asks of a place. Every step can be repeated; each says whether it is done. */
 export interface ModulePlace {
   readonly name: string;
@@ -130,9 +144,7 @@ export interface ModulePlace {
   run(thing: string, module: string, action: RunAction): Promise<void>;
   /** For people: memory, stacks, slots; can be written as JSON. */
   details(): Promise<Readonly<Record<string, unknown>>>;
-  modules(): Promise<
-    readonly { readonly thing: string; readonly module: string; readonly epoch: number; readonly state: RunState }[]
-  >;
+  modules(): Promise<readonly Residence[]>;
 }
 
 /** All that is needed to run a module anywhere: name, version and manifest are in the custom section "things". */

@@ -16,8 +16,10 @@ export interface PlacementRecord {
   readonly placement: Placement;
 }
 
-/** How long a write is tried; then nobody knows whether it has happened. */
+/** How long NATS is waited for to write; then the write has not happened. */
 const WRITE_MS = 15_000;
+/** How long an answer is waited for once something was sent; then nobody knows whether the write has happened. */
+const ANSWER_MS = 120_000;
 const RETRY_MS = 200;
 /** Old placements by key: only the last one counts. */
 const HISTORY = 1;
@@ -108,7 +110,8 @@ export class NatsPlacements {
     write: (bucket: KV) => Promise<number>,
     own: (bucket: KV) => Promise<number | null>,
   ): Promise<number | null> {
-    const end = performance.now() + WRITE_MS;
+    const start = performance.now();
+    let end = start + WRITE_MS;
     let reason = 'not connected';
     for (let asked = false; performance.now() < end;) {
       const bucket = await this.mirror.ready(end - performance.now());
@@ -123,6 +126,7 @@ export class NatsPlacements {
           // Asked again below.
         }
         asked = true;
+        end = start + ANSWER_MS;
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
       }
     }

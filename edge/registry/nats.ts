@@ -84,7 +84,7 @@ export class NatsRegistry implements Registry {
     return this.placeBucket.sessionOf(edge);
   }
 
-  /** @throws Error when NATS does not answer for 15 s: then it is not known whether the write has happened */
+  /** @throws Error without NATS for 15 s; if it goes while it is asked after 2 minutes, and nobody knows whether it was written */
   put(placement: Placement, expected: number): Promise<number | null> {
     return this.placementBucket.put(placement, expected);
   }

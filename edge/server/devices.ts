@@ -108,7 +108,7 @@ export class Devices {
     const { thing, address } = spec;
     const details = { thing, address, image: `${image.name} ${image.version}`.trim(), freeRam: image.freeRam };
     await registry.announce({ name: place, kind: 'device', edge, details });
-    for (const text of await recover(device.place, registry)) this.tell(place, text);
+    for (const text of await recover(device.place, registry, this.options.places)) this.tell(place, text);
     telemetry.start();
   }
 

@@ -174,7 +174,7 @@ export class EdgeServer {
 
   private async recover(): Promise<void> {
     try {
-      for (const text of await recover(this.place, this.registry)) this.tell(text);
+      for (const text of await recover(this.place, this.registry, this.places)) this.tell(text);
     } catch (error) {
       this.report(error);
     }

@@ -120,12 +120,12 @@ describe.skipIf(skipped)('moves between edges over NATS', () => {
     const callers = load();
     let moves = 0;
     const mover = async (): Promise<void> => {
-      for (let i = 0; i < 12; i++) if (await move()) moves++;
+      for (let i = 0; i < 10; i++) if (await move()) moves++;
     };
     await Promise.all([mover(), mover()]);
     const counts = await callers.stop();
     expectOnce(counts);
-    expect(moves).toBeGreaterThan(6);
+    expect(moves).toBeGreaterThan(4);
     expect([...counts.values()].map(({ length }) => length > 20)).toEqual([true, true]);
     expect((await residents()).sort()).toEqual([...names].sort());
   });
@@ -146,7 +146,8 @@ describe.skipIf(skipped)('moves between edges over NATS', () => {
     let done = false;
     const settling = (async () => {
       for (; !done; await pause(500))
-        for (const [i, host] of hosts.entries()) await recover(host, edges[i]!.registry).catch(() => []);
+        for (const [i, host] of hosts.entries())
+          await recover(host, edges[i]!.registry, edges[i]!.places).catch(() => []);
     })();
     const counts = await callers.stop();
     done = true;
