@@ -126,7 +126,7 @@ async function main(): Promise<boolean> {
   const [house, office] = check ? [0, 0] : [await freePort(8080), await freePort(8081)];
   const quiet = /^(nats-server|porch|attic)$/;
   const onLine = (name: string, line: string): void => {
-    if (!check && !quiet.test(name) && /\b(fault|failed|warning)\b/.test(line)) say(`${name}: ${line}`);
+    if (!quiet.test(name) && /\b(fault|failed|warning)\b/.test(line)) say(`${name}: ${line}`);
   };
   say('starting two boards and two edges');
   const stage = await openStage({ ports: { house, office }, say, onLine });
