@@ -1,6 +1,6 @@
 // The gateway's end of a device (edge/device) against the firmware on the simulated chip, byte for byte over one stream.
 import { Duplex } from 'node:stream';
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { DeviceLink } from '../../edge/device/device-link.js';
 import { Method, ResponseCode } from '../../compiler/abi/os-layout.js';
 import type { ServiceRequest } from '../../edge/host/types.js';
@@ -47,7 +47,10 @@ beforeAll(async () => {
     {
       name: 'display',
       memory: { max: 8192 },
-      wat: `${IMPORTS} (memory (export "memory") 1)
+      wat: `${IMPORTS} (memory (export "memory") 1) (data (i32.const 0) "/outside")
+        (func (export "on_start") (drop (call $observe (i32.const 0) (i32.const 8) (i32.const 64) (i32.const 32))))
+        (func (export "on_notify") (param i32 i32)
+          (call $log (i32.const 64) (i32.and (local.get 1) (i32.const 0xffffff))))
         ${handler(
           'echo',
           `(call $log (local.get $p) (local.get $n)) (memory.copy (local.get $r) (local.get $p) (local.get $n))
@@ -68,7 +71,10 @@ beforeAll(async () => {
           contract: { request: bytes(64), response: bytes(64), deadline: '5ms' },
         },
       ],
-      requires: [{ path: '/filter', methods: ['PUT'], external: true }],
+      requires: [
+        { path: '/filter', methods: ['PUT'], external: true },
+        { path: '/outside', methods: ['GET'], external: true },
+      ],
     },
   ]);
 }, 120_000);
@@ -77,15 +83,26 @@ describe('the gateway’s end of the line', () => {
   let link: DeviceLink;
   let text = '';
   let asked: (ServiceRequest & { readonly thing: string | null })[] = [];
+  /** What /outside is, and who wants to know. */
+  let outside = '';
+  const followers = new Set<() => void>();
   beforeEach(() => {
     text = '';
     asked = [];
+    outside = 'first';
+    followers.clear();
     link = new DeviceLink('device:test', new SerialLine(new OsDevice(built).settle()), {
       console: (bytes) => {
         text += Buffer.from(bytes).toString();
       },
       closed: () => undefined,
+      observe: (thing, uri, changed) => {
+        if (thing !== null || uri !== '/outside') return null;
+        followers.add(changed);
+        return () => followers.delete(changed);
+      },
       request: async (thing, request) => {
+        if (request.uri === '/outside') return { code: ResponseCode.Content, payload: Buffer.from(outside) };
         asked.push({ ...request, thing });
         await new Promise((resolve) => setTimeout(resolve, 50));
         return { code: ResponseCode.Content, payload: Buffer.from(request.payload).reverse() };
@@ -102,7 +119,8 @@ describe('the gateway’s end of the line', () => {
       expect(answer.code).toBe(ResponseCode.Content);
       expect(Buffer.from(answer.payload).toString()).toBe(payload);
     }
-    expect(text.startsWith('[display] a\n[display] À')).toBe(true);
+    expect(text).toContain('[display] a\n');
+    expect(text).toContain('[display] À');
     expect(link.counts.bad).toBe(0);
   });
   it('lists services, block by block if it must', { timeout: 30_000 }, async () => {
@@ -114,5 +132,23 @@ describe('the gateway’s end of the line', () => {
     expect(answer.code).toBe(ResponseCode.Content);
     expect(Buffer.from(answer.payload).toString()).toBe('cba');
     expect(asked).toMatchObject([{ method: Method.Put, uri: '/filter', caller: 'display@test', thing: null }]);
+  });
+  it('tells modules of changes elsewhere', { timeout: 30_000 }, async () => {
+    // Any good message: the device has heard of an edge.
+    await link.send({ method: Method.Put, uri: '/sys/edge', payload: Buffer.from('edge') });
+    await vi.waitFor(() => expect(text).toContain('[display] first\n'), 10_000);
+    expect(followers.size).toBe(1);
+    for (outside of ['second', 'third']) {
+      for (const changed of followers) changed();
+      await vi.waitFor(() => expect(text).toContain(`[display] ${outside}\n`), 10_000);
+    }
+    // Another edge begins with nothing, and is asked; the token is the same, so there is still one observer.
+    outside = 'fourth';
+    await link.send({ method: Method.Put, uri: '/sys/edge', payload: Buffer.from('another') });
+    await vi.waitFor(() => expect(text).toContain('[display] fourth\n'), 10_000);
+    expect(followers.size).toBe(1);
+    await link.send({ method: Method.Put, uri: '/sys/modules/display', payload: Buffer.from('stop') });
+    for (const changed of followers) changed();
+    await vi.waitFor(() => expect(followers.size).toBe(0), 10_000);
   });
 });
