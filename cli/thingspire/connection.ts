@@ -47,7 +47,8 @@ export async function trustingFetch({ ca, fingerprint }: TrustArgs): Promise<Fet
   const { Agent, buildConnector, fetch } = await import('undici');
   const trusted = ca === undefined ? {} : { ca: Buffer.from(readInput(ca)) };
   // With a fingerprint it alone decides: a self-signed certificate has no other proof, and needs no name.
-  const connect = buildConnector({ ...trusted, rejectUnauthorized: wanted === undefined });
+  // A resumed session has no certificate to look at.
+  const connect = buildConnector({ ...trusted, rejectUnauthorized: wanted === undefined, maxCachedSessions: 0 });
   const agent = new Agent({
     connect: (options, done) =>
       connect(options, (error, socket) => {
