@@ -12,6 +12,9 @@ import { icons } from './icons.js';
 /** Built into a device's image, or the device itself: they stay where they are. @param {Module} module */
 export const isFixed = (module) => module.hash === '';
 
+/** What stands for a device itself: the services of its kernel. @param {Module} module */
+export const isDevice = ({ module, hash, place }) => hash === '' && module === 'device' && place.startsWith('device:');
+
 /** @type {Record<string, string>} */
 const STEPS = {
   prepare: 'preparing the place',
@@ -46,7 +49,7 @@ export const faultsOf = (module) =>
  * @param {boolean} current whether Tab reaches it; the arrow keys reach the others
  */
 export function card(module, form, current) {
-  const { key, thing, stats, version } = module;
+  const { key, thing, stats } = module;
   const move = state.fleet.moves.get(key);
   const condition = stateOf(module);
   const selected = state.selection?.kind === 'module' && state.selection.key === key;
@@ -99,14 +102,9 @@ export function card(module, form, current) {
       </header>
       <p class="about">
         <span class="thing">${thing}</span>
-        ${version === '' ? nothing : html`<span class="version">${version}</span>`}
-        ${
-          isFixed(module) && stats === null
-            ? html`<span>${count(new Set(module.services.map(({ path }) => path)).size, 'service')}</span>`
-            : html`<span class="condition ${condition.tone}">${condition.text}</span>`
-        }
+        <span class="condition ${condition.tone}">${condition.text}</span>
       </p>
-      ${move !== undefined ? moving(move) : stats === null && isFixed(module) ? nothing : measured(module, form)}
+      ${move !== undefined ? moving(move) : isDevice(module) ? offered(module) : measured(module, form)}
       ${form === 'card' && stats !== null && move === undefined ? bills(module) : nothing}
     </article>
   </li>`;
@@ -136,6 +134,10 @@ function measured({ rate: perSecond, rates, latencies, stats }, form) {
     }
   </div>`;
 }
+
+/** @param {Module} module */
+const offered = ({ services }) =>
+  html`<div class="figures hint">${count(new Set(services.map(({ path }) => path)).size, 'service')}</div>`;
 
 /** @param {MoveEvent} move */
 function moving(move) {

@@ -8,7 +8,7 @@ import { repeat } from '../lit-html/directives/repeat.js';
 import { select, state, update } from '../app.js';
 import { openDeploy } from '../deploy.js';
 import { bytes, count, matches, placeName, rate } from '../format.js';
-import { arriving, card } from './card.js';
+import { arriving, card, isDevice } from './card.js';
 import { colourOf } from './figures.js';
 import { icons } from './icons.js';
 
@@ -170,7 +170,7 @@ function place(area) {
           @change=${(/** @type {Event} */ event) => chosen(name, /** @type {HTMLInputElement} */ (event.target))}
         />
       </label>
-      <p class="place-facts">${facts(record, modules.length, calls)}</p>
+      <p class="place-facts">${facts(record, modules.filter((module) => !isDevice(module)).length, calls)}</p>
     </header>
     ${contents(area)}
   </section>`;
@@ -214,8 +214,11 @@ function contents(area) {
     return html`<p class="nothing">No modules. Drag one here, or drop a <code>.wasm</code> file.</p>`;
   const names = `Modules at ${placeName(record.name)}`;
   if (modules.length <= MAX_ROWS || state.filter !== '') {
-    const form = modules.length <= MAX_CARDS ? 'card' : 'row';
-    return html`${list(record.name, modules, form, names, coming)}`;
+    const own = modules.filter((module) => !isDevice(module));
+    const device = modules.filter((module) => isDevice(module));
+    const form = own.length <= MAX_CARDS ? 'card' : 'row';
+    return html`${own.length + coming.length > 0 ? list(record.name, own, form, names, coming) : nothing}
+    ${device.length > 0 ? list(`${record.name} itself`, device, 'row', `${placeName(record.name)} itself`, []) : nothing}`;
   }
   /** @type {Map<string, Module[]>} */
   const things = new Map();
