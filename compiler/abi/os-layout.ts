@@ -134,7 +134,10 @@ export const TS_CONTRACT = layout('ts_contract', 'What a service promises and as
   deadline_cycles: u32('CPU cycles that one invocation may take, nested calls included; never 0'),
   rate_per_second: u16('calls a second in the long run; 0: unlimited'),
   burst: u16('calls at once'),
-  callers: ptr('const char *const *', 'who may call: MODULE, MODULE@THING, user:NAME, user:*; null: all that require it'),
+  callers: ptr(
+    'const char *const *',
+    'who may call: MODULE, MODULE@THING, user:NAME, user:*; null: all that require it',
+  ),
   caller_count: u16(),
   reserved: u16(),
 });
@@ -230,6 +233,7 @@ export const TS_BOOT_TABLE = layout('ts_boot_table', 'What the image starts with
   name: ptr('const char *', 'of the application'),
   version: ptr('const char *'),
   free_ram: u32('bytes of internal RAM that nothing has been placed in'),
+  console_baud: u32('speed of UART0 from the start of the modules on; 0: as the mask ROM leaves it, 115,200'),
 });
 
 /** Where an installed module goes (D8): the same addresses from either bank. */
