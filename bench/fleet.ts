@@ -40,7 +40,7 @@ export function formatFleet(numbers: FleetNumbers): string {
     [`NATS starts again after ${seconds(restart.awayMs)}: every call is answered after`, seconds(restart.answeredMs)],
     ['memory of one edge, resident / JavaScript heap', `${mib(memory.residentBytes)} / ${mib(memory.heapBytes)}`],
     ['requests that devices have run / more than once', `${grouped(runs.all)} / ${grouped(runs.twice)}`],
-    ['devices that some edge could not reach in the end', grouped(silent)],
+    ['calls in the end, to every device by several edges, without an answer', grouped(silent)],
   ];
   return [
     `${grouped(sizes.devices)} devices on ${sizes.edges} edges in ${sizes.processes + 1} processes, messages ` +

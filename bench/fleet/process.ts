@@ -87,7 +87,7 @@ class EdgeProcess {
       return (await this.probing) ?? [];
     },
     adopt: (devices) => inParallel(devices, (device) => this.attach(pick(this.edges), device)),
-    sweep: (devices) => this.sweep(devices),
+    sweep: (devices, stride) => this.sweep(devices, stride),
     memory: async () => this.memory(),
     runs: async () => {
       const counts = [...SimulatedDevice.runs.values()];
@@ -181,12 +181,15 @@ class EdgeProcess {
     this.probing = Promise.all(this.edges.map(probe)).then((all) => all.flat());
   }
 
-  private async sweep(devices: readonly string[]): Promise<string[]> {
+  private async sweep(devices: readonly string[], stride: number): Promise<string[]> {
     const silent: string[] = [];
-    for (const edge of this.edges)
-      await inParallel(devices, async (device) => {
+    for (const edge of this.edges) {
+      const number = Number(edge.name.slice(1));
+      const share = devices.filter((_device, i) => i % stride === number % stride);
+      await inParallel(share, async (device) => {
         if ((await this.call(edge, device, '/echo', 10_000)).code !== OK) silent.push(`${edge.name} ${device}`);
       });
+    }
     return silent;
   }
 

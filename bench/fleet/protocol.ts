@@ -63,8 +63,8 @@ export interface Commands {
   stop(): readonly Probe[];
   /** Devices that appear under this process' edges. */
   adopt(devices: readonly string[]): void;
-  /** Calls each device once from each edge; those that did not answer. */
-  sweep(devices: readonly string[]): readonly string[];
+  /** Each edge calls one device in `stride`, each edge others; those that did not answer. */
+  sweep(devices: readonly string[], stride: number): readonly string[];
   memory(): Memory;
   /** Requests that devices have run, and those that they have run more than once. */
   runs(): { readonly all: number; readonly twice: number };
