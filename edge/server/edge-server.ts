@@ -7,6 +7,7 @@ import { EdgePlace } from '../fleet/edge-place.js';
 import type { FleetEvents } from '../fleet/events.js';
 import { recover } from '../fleet/migrate.js';
 import type { ModulePackage, Placement, Registry } from '../fleet/types.js';
+import type { ModuleState } from '../host/types.js';
 import { startCoapGateway, type CoapGateway } from '../gateway/coap.js';
 import { addHttpGateway } from '../gateway/http.js';
 import { PlaceDirectory } from '../router/places.js';
@@ -21,6 +22,7 @@ import { localFleet, type Fleet } from './fleet.js';
 import { Models } from './models.js';
 import { Modules } from './modules.js';
 import { Moves } from './moves.js';
+import { SavedStates } from './saved-states.js';
 import { Telemetry } from './telemetry.js';
 
 export interface EdgeServerOptions {
@@ -60,6 +62,9 @@ export class EdgeServer {
   private readonly devices: Devices;
   private readonly telemetry: Telemetry;
   private readonly ending: (() => void)[] = [];
+  private readonly states: SavedStates;
+  /** What ran before runs again; until then nothing is to be saved. */
+  private restored = false;
   private http: FastifyInstance | null = null;
   private coap: CoapGateway | null = null;
 
@@ -96,8 +101,10 @@ export class EdgeServer {
     this.modules = new Modules({ registry, packages, places: this.places, home });
     this.moves = new Moves({ registry, packages, events, modules: this.modules });
     const { router, places, models } = this;
-    const compiled = options.dataDirectory === null ? null : join(options.dataDirectory, 'compiled');
-    const compiler = new SlotCompiler(compiled);
+    const folder = (of: string): string | null =>
+      options.dataDirectory === null ? null : join(options.dataDirectory, of);
+    this.states = new SavedStates(folder('states'));
+    const compiler = new SlotCompiler(folder('compiled'));
     this.devices = new Devices({ edge: name, registry, router, places, packages, models, events, faults, compiler });
     fleet.serve({
       link: (place) => (place === home ? this.place : this.devices.link(place)),
@@ -111,6 +118,7 @@ export class EdgeServer {
     const security = this.options.security ?? (await Security.open({ name, dataDirectory, address, coapAddress }));
     await this.models.loadAll();
     await this.restore();
+    this.restored = true;
     await this.registry.announce({ name: this.place.name, kind: 'edge', edge: name, details: {} });
     this.telemetry.start();
     const recovering = setInterval(() => void this.recover(), RECOVER_PERIOD_MS);
@@ -141,7 +149,7 @@ export class EdgeServer {
     this.devices.attach(device);
   }
 
-  /** Ends what is under way, then the ports, then the modules. What ran here runs again at the next start. */
+  /** Ends what is under way, then the ports, then the modules; with a data directory they go on at the next start. */
   async close(): Promise<void> {
     await this.moves.settled();
     for (const end of this.ending.splice(0)) end();
@@ -150,6 +158,7 @@ export class EdgeServer {
     this.coap?.close();
     await this.devices.close();
     await this.registry.withdraw(this.place.name).catch(() => undefined);
+    if (this.restored) await this.save();
     await this.place.close();
     this.models.close();
     this.router.close();
@@ -180,6 +189,20 @@ export class EdgeServer {
     }
   }
 
+  /** States of what runs here, for the next start. */
+  private async save(): Promise<void> {
+    if (this.options.dataDirectory === null) return;
+    for (const placement of [...this.registry.placements()]) {
+      const { thing, module, place } = placement;
+      if (place !== this.place.name || placement.moving !== undefined) continue;
+      try {
+        this.states.save(placement, await this.place.freeze(thing, module));
+      } catch {
+        // Stopped, failed, or busy with what cannot travel: it begins anew.
+      }
+    }
+  }
+
   private tell(text: string): void {
     const { name: place } = this.place;
     this.events.publish({ type: 'log', time: Date.now(), place, thing: null, module: null, text });
@@ -187,13 +210,19 @@ export class EdgeServer {
 
   /** Starts the modules that the registry says are here; one that cannot be started does not keep the others from it. */
   private async restore(): Promise<void> {
-    for (const { thing, module, place, epoch, hash } of [...this.registry.placements()]) {
+    for (const placement of [...this.registry.placements()]) {
+      const { thing, module, place, epoch, hash } = placement;
       if (place !== this.place.name) continue;
       try {
+        const state = this.states.take(placement);
         const wasm = await this.fleet.packages.get(hash);
         if (wasm === null) throw new Error('its package is lost: deploy it again');
         await this.place.prepare({ thing, wasm }, epoch);
-        await this.place.activate(thing, module, epoch, null);
+        const start = (from: ModuleState | null): Promise<void> => this.place.activate(thing, module, epoch, from);
+        await start(state).catch((error: unknown) => {
+          if (state === null) throw error;
+          return start(null);
+        });
       } catch (error) {
         this.tell(`${module} of ${thing} is not brought back: ${(error as Error).message}`);
       }

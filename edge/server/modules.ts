@@ -91,8 +91,7 @@ export class Modules {
         throw new DiagnosticError('W901', `${module} of ${thing} is part of the image of ${value.place}`);
       if (!(await registry.remove(thing, module, revision)))
         throw new HttpError(409, `${module} of ${thing} was changed by somebody else meanwhile`);
-      // A place that is away is settled when it comes back.
-      await places.find(value.place)?.discard(thing, module);
+      await this.discardOld(places.find(value.place), thing, module);
     });
   }
 
@@ -144,7 +143,12 @@ export class Modules {
       throw new HttpError(409, `${module} of ${thing} was changed by somebody else meanwhile`);
     }
     await place.activate(thing, module, epoch, null);
-    if (stored !== null && !here) await places.find(stored.value.place)?.discard(thing, module);
+    if (stored !== null && !here) await this.discardOld(places.find(stored.value.place), thing, module);
+  }
+
+  /** A place that is away is settled when it comes back: the registry has forgotten what it has. */
+  private async discardOld(place: ModulePlace | null, thing: string, module: string): Promise<void> {
+    await place?.discard(thing, module).catch(() => undefined);
   }
 
   /** The version that ran here before, from the beginning. */
