@@ -1,5 +1,6 @@
 // The CoAP gateway against clients that are stock, slow, greedy or hostile. The place behind it answers from this file.
 import { createSocket, type Socket } from 'node:dgram';
+import coap from 'coap';
 import { generate, parse, type ParsedPacket } from 'coap-packet';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ResponseCode } from '../../compiler/abi/os-layout.js';
@@ -16,6 +17,8 @@ let role: Role | null;
 let seen: ServiceRequest[];
 let notify: (() => void) | null;
 let big: Buffer;
+/** Milliseconds that the service takes. */
+let slow = 0;
 const received: Buffer[] = [];
 
 beforeEach(async () => {
@@ -27,6 +30,7 @@ beforeEach(async () => {
     name: 'edge:a',
     request: async (_thing, request) => {
       seen.push(request);
+      if (slow > 0) await new Promise((resolve) => setTimeout(resolve, slow));
       const payload = request.uri === '/big' ? big : Buffer.from(`${seen.length}`);
       return { code: ResponseCode.Content, payload };
     },
@@ -165,6 +169,28 @@ describe('requests', () => {
     expect(await say(part(0, 0, 3))).toEqual(['2.05', 0x00]);
     expect(seen.map(({ payload }) => payload.length)).toEqual([36, 3]);
   });
+});
+
+it('an answer that nobody acknowledges is given up, and nothing else', async () => {
+  // The library gives up after 247 s; here at once.
+  coap.updateTiming({ ackTimeout: 0.02, ackRandomFactor: 1, maxRetransmit: 1, maxLatency: 0.02 });
+  try {
+    slow = 200;
+    send(request(N));
+    expect(await next()).toMatchObject({ code: '0.00', ack: true });
+    const answers = [await next(), await next()];
+    expect(answers.map(({ code, confirmable }) => [code, confirmable])).toEqual([
+      ['2.05', true],
+      ['2.05', true],
+    ]);
+    slow = 0;
+    // Time for the library to give up: what it throws then would end the process, and this test.
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    received.length = 0;
+    expect((await ask(N)).code).toBe('2.05');
+  } finally {
+    coap.defaultTiming();
+  }
 });
 
 it('a change whose answer comes in blocks is made once', async () => {
