@@ -7,9 +7,15 @@ import { randomBytes } from 'node:crypto';
 import { Method } from '../../compiler/abi/os-layout.js';
 import { BLOCK_BYTES, blockOf, type Block, type Message, type Outgoing } from './coap-message.js';
 
-/** Waited before the first repetition; doubles each time. A frame of 1 KiB takes 0.1 s at 115,200 baud. */
+/**
+ * Waited before the first repetition, as long as nothing is measured; doubles each time. A device remembers few answers: what
+ * was lost is asked for again soon, before the answer is forgotten. A frame of 1 KiB takes 0.1 s at 115,200 baud.
+ */
 const FIRST_TIMEOUT_MS = 400;
-const MOST_TIMEOUT_MS = 4000;
+const LEAST_TIMEOUT_MS = 80;
+const MOST_TIMEOUT_MS = 2000;
+/** A device that works on a request says so after 0.2 s: one that is silent for so long has no answer any more. */
+const MOST_SILENCE_MS = 5000;
 const DEFAULT_TIMEOUT_MS = 10_000;
 /** Times a representation that changes while its blocks are fetched is begun again. */
 const MOST_RESTARTS = 5;
@@ -44,6 +50,8 @@ interface Exchange {
   readonly reject: (error: Error) => void;
   /** Until the next repetition; null once acknowledged. */
   repeat: NodeJS.Timeout | null;
+  readonly since: number;
+  repetitions: number;
   readonly deadline: NodeJS.Timeout;
 }
 
@@ -53,6 +61,7 @@ export class CoapClient {
   private readonly observers = new Map<string, (message: Message) => void>();
   /** Tokens of exchanges that have ended lately: a repeated response to them is acknowledged. */
   private readonly recent = new Set<string>();
+  private readonly roundTrip = new RoundTrip();
   private closed: Error | null = null;
 
   /** @param nextId numbers of messages, for all of this side */
@@ -199,21 +208,33 @@ export class CoapClient {
         resolve,
         reject,
         repeat: null,
+        since: performance.now(),
+        repetitions: 0,
         deadline: setTimeout(late, timeoutMs),
       };
       this.exchanges.set(token, exchange);
-      this.transmit(exchange, FIRST_TIMEOUT_MS);
+      this.transmit(exchange, this.roundTrip.timeoutMs);
     });
   }
 
   private transmit(exchange: Exchange, waitMs: number): void {
     this.send(exchange.message);
     if (!this.exchanges.has(exchange.message.token)) return;
-    const again = (): void => this.transmit(exchange, Math.min(2 * waitMs, MOST_TIMEOUT_MS));
+    const again = (): void => {
+      if (performance.now() - exchange.since > MOST_SILENCE_MS) {
+        this.fail(exchange, new NoAnswer(`no answer to ${exchange.message.uri}`));
+        return;
+      }
+      exchange.repetitions++;
+      this.transmit(exchange, Math.min(2 * waitMs, MOST_TIMEOUT_MS));
+    };
     exchange.repeat = setTimeout(again, waitMs * (1 + Math.random() / 4));
   }
 
   private stopRepeating(exchange: Exchange): void {
+    // Of a repeated one it is not known which time was answered.
+    if (exchange.repeat !== null && exchange.repetitions === 0)
+      this.roundTrip.measured(performance.now() - exchange.since);
     if (exchange.repeat !== null) clearTimeout(exchange.repeat);
     exchange.repeat = null;
   }
@@ -229,6 +250,7 @@ export class CoapClient {
   }
 
   private fail(exchange: Exchange, error: Error): void {
+    exchange.repetitions++;
     this.finish(exchange);
     exchange.reject(error);
   }
@@ -236,6 +258,27 @@ export class CoapClient {
   private token(): string {
     this.nextToken = (this.nextToken + 1) >>> 0;
     return this.nextToken.toString(16).padStart(8, '0');
+  }
+}
+
+/** How long answers take (RFC 6298): the time after which one counts as lost. */
+class RoundTrip {
+  private mean: number | null = null;
+  private deviation = 0;
+
+  get timeoutMs(): number {
+    if (this.mean === null) return FIRST_TIMEOUT_MS;
+    return Math.min(FIRST_TIMEOUT_MS, Math.max(LEAST_TIMEOUT_MS, this.mean + 4 * this.deviation));
+  }
+
+  measured(ms: number): void {
+    if (this.mean === null) {
+      this.mean = ms;
+      this.deviation = ms / 2;
+      return;
+    }
+    this.deviation += (Math.abs(ms - this.mean) - this.deviation) / 4;
+    this.mean += (ms - this.mean) / 8;
   }
 }
 

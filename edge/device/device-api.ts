@@ -67,6 +67,8 @@ const ATTEMPTS = 3;
 const REQUEST_MS = 6000;
 /** Checking a signature over a whole bank takes a device this long at most. */
 const COMMIT_MS = 30_000;
+const BUSY_MS = 10;
+const MOST_BUSY_MS = 1000;
 const EMPTY = new Uint8Array(0);
 
 type Values = Readonly<Record<string, unknown>>;
@@ -224,10 +226,7 @@ export class DeviceApi {
   private async repeated<T extends { readonly code: number }>(run: () => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       try {
-        const answer = await run();
-        // Its buffers, or the module's flash, are busy.
-        if (answer.code !== ResponseCode.ServiceUnavailable || attempt === ATTEMPTS) return answer;
-        await new Promise((resolve) => setTimeout(resolve, 50 * 2 ** attempt));
+        return await unlessBusy(run);
       } catch (error) {
         if (attempt === ATTEMPTS) throw error;
       }
@@ -235,9 +234,9 @@ export class DeviceApi {
   }
 
   /** One attempt at a piece; null: no answer, the next is shorter. */
-  private async piece<T>(run: () => Promise<T>): Promise<T | null> {
+  private async piece<T extends { readonly code: number }>(run: () => Promise<T>): Promise<T | null> {
     try {
-      const answer = await run();
+      const answer = await unlessBusy(run);
       if (++this.goodPieces >= PIECES_TO_GROW) {
         this.goodPieces = 0;
         this.pieceBytes = Math.min(PIECE_BYTES, 2 * this.pieceBytes);
@@ -287,6 +286,15 @@ export class DeviceApi {
       progress(offset / bytes.length);
     }
     return true;
+  }
+}
+
+/** A device has one buffer for long answers, and may be busy with its flash: what it puts off is asked again. */
+async function unlessBusy<T extends { readonly code: number }>(run: () => Promise<T>): Promise<T> {
+  for (let pause = BUSY_MS; ; pause *= 2) {
+    const answer = await run();
+    if (answer.code !== ResponseCode.ServiceUnavailable || pause > MOST_BUSY_MS) return answer;
+    await new Promise((resolve) => setTimeout(resolve, pause));
   }
 }
 

@@ -16,6 +16,7 @@ import {
   type ModulePlace,
   type PlaceAnswer,
   type PlaceLink,
+  type Residence,
   type RunAction,
   Unsettled,
 } from '../fleet/types.js';
@@ -250,23 +251,26 @@ export class DevicePlace implements PlaceLink, ModulePlace {
     await this.expect(module, action);
   }
 
-  async modules(): Promise<readonly { thing: string; module: string; epoch: number; state: RunState }[]> {
+  async modules(): Promise<Residence[]> {
     const { thing } = this.options;
     const states = new Map((await this.api.modules()).map(({ name, state }) => [name, state]));
     const now = performance.now();
-    return [...this.residents.values()]
-      .filter(({ phase, since }) => phase !== 'cached' && (phase !== 'prepared' || now - since > PREPARE_LEASE_MS))
-      .map(({ module, epoch, phase, since }) => {
-        // One that is frozen belongs to who moves it, until that counts as dead.
-        const moving = phase === 'frozen' && now - since < FREEZE_LEASE_MS;
-        const state = phase === 'running' ? runState(states.get(module)) : moving ? 'running' : 'stopped';
-        return { thing, module, epoch, state };
-      });
+    return [...this.residents.values()].flatMap(({ module, epoch, phase, since }): Residence[] => {
+      if (phase === 'cached') return [];
+      if (phase === 'running') return [{ thing, module, epoch, state: runState(states.get(module)) }];
+      const abandoned = now - since > (phase === 'frozen' ? FREEZE_LEASE_MS : PREPARE_LEASE_MS);
+      return [{ thing, module, epoch, state: 'stopped', held: phase, abandoned }];
+    });
   }
 
   /** Modules that the edge may move, by name. */
   movable(): readonly Resident[] {
     return [...this.residents.values()].filter(({ phase }) => phase === 'running' || phase === 'frozen');
+  }
+
+  /** Forgets the states that it has seen: what comes next travels as a whole. */
+  forgetStates(): void {
+    for (const resident of this.residents.values()) resident.known = null;
   }
 
   async details(): Promise<Readonly<Record<string, unknown>>> {

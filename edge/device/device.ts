@@ -2,7 +2,6 @@
 // reset or gone, and tells what it offers. Takes a way to open the line; gives a place. Knows no registry.
 import type { KeyObject } from 'node:crypto';
 import type { Duplex } from 'node:stream';
-import { METHOD_NUMBERS } from '../../compiler/abi/os-layout.js';
 import type { FirmwareDescription } from '../../manifest/firmware.js';
 import type { ModuleModel } from '../../manifest/model.js';
 import { serviceEntries } from '../fleet/edge-place.js';
@@ -13,6 +12,7 @@ import type { Answer } from '../worker/protocol.js';
 import { DeviceLink } from './device-link.js';
 import { DevicePlace } from './device-place.js';
 import type { SlotCompiler } from './slot-compiler.js';
+import { DEVICE_MODULE, servicesOf, SYSTEM_MODEL } from './system-services.js';
 
 export interface DeviceEvents {
   /** The device answers and is what it should be; `reset`: it has begun anew on the same line. */
@@ -47,14 +47,13 @@ export interface Registration {
   readonly module: string;
   readonly version: string;
   readonly services: readonly ServiceEntry[];
-  /** Null: the pseudo-module of drivers and system services. */
-  readonly model: ModuleModel | null;
+  /** Its manifest entry: the types of payloads. */
+  readonly model: ModuleModel;
   /** In a slot: it can move away. Null: it cannot. */
   readonly epoch: number | null;
 }
 
-/** Pseudo-module that stands for the services that are no module's. */
-export const DEVICE_MODULE = 'device';
+export { DEVICE_MODULE };
 const DEFAULT_CHECK_MS = 5000;
 const DEFAULT_RETRY_MS = 250;
 const MOST_BACKOFF = 20;
@@ -108,14 +107,8 @@ export class Device {
     const claimed = new Set(list.flatMap(({ services }) => services.map(({ path }) => path)));
     const { payload } = await this.place.api.get('/.well-known/core');
     const links = parseLinks(payload.toString()).filter(({ path }) => !claimed.has(path));
-    const services = [{ path: '.well-known/core', attributes: '' }, ...links].flatMap(({ path, attributes }) =>
-      Object.values(METHOD_NUMBERS).map((method): ServiceEntry => {
-        const isGet = method === METHOD_NUMBERS.GET;
-        const observable = isGet && /;obs(?:;|$)/.test(attributes);
-        return { method, path, attributes: isGet ? attributes : '', observable };
-      }),
-    );
-    list.push({ thing: name, module: DEVICE_MODULE, version: '', services, model: null, epoch: null });
+    const model = SYSTEM_MODEL;
+    list.push({ thing: name, module: DEVICE_MODULE, version: '', services: servicesOf(links), model, epoch: null });
     return list;
   }
 
@@ -160,6 +153,7 @@ export class Device {
     if (this.closed) link.close();
     let answered = false;
     let pause = retryMs;
+    let heard = 0;
     while (!link.isDown) {
       this.lastCheck = performance.now();
       try {
@@ -175,9 +169,12 @@ export class Device {
         answered = true;
         pause = checkMs;
       } catch (error) {
-        if (!link.isDown) this.lost(messageOf(error));
+        // A line that is full is not one that is dead.
+        const isSilent = link.counts.good === heard;
+        if (!link.isDown && (isSilent || !this.connected)) this.lost(messageOf(error));
         pause = Math.min(2 * pause, checkMs);
       }
+      heard = link.counts.good;
       if (!link.isDown) await this.sleep(pause);
     }
     this.place.detach(link);

@@ -9,8 +9,9 @@ import { readHeader, STREAM_HEADER_BYTES, streamBytes } from './state-translatio
 const BLOCK_BYTES = 256;
 /** Most bytes in one message. */
 const PIECE_BYTES = 1024;
-/** Requests at a time: the line is full with two, a device has buffers for four. */
-const AT_ONCE = 3;
+/** Requests at a time. A device has one buffer for long answers; of what it is sent it takes the next while it works. */
+const READS_AT_ONCE = 1;
+const WRITES_AT_ONCE = 2;
 /** Rounds until check sums agree: of a running module they may never. */
 const ROUNDS = 4;
 
@@ -30,12 +31,12 @@ function differing(stream: Uint8Array, digest: readonly number[]): number[] {
   return digest.flatMap((sum, i) => (crc32(blockOf(stream, i)) === sum ? [] : [i]));
 }
 
-async function each<T>(items: readonly T[], run: (item: T) => Promise<void>): Promise<void> {
+async function each<T>(atOnce: number, items: readonly T[], run: (item: T) => Promise<void>): Promise<void> {
   let next = 0;
   const worker = async (): Promise<void> => {
     while (next < items.length) await run(items[next++]!);
   };
-  await Promise.all(Array.from({ length: Math.min(AT_ONCE, items.length) }, worker));
+  await Promise.all(Array.from({ length: Math.min(atOnce, items.length) }, worker));
 }
 
 /**
@@ -70,7 +71,7 @@ export async function fetchState(
       block.fill(0);
       return false;
     });
-    await each(runs(wanted), async ({ first, count }) => {
+    await each(READS_AT_ONCE, runs(wanted), async ({ first, count }) => {
       const piece = await api.stateBlock(module, first / count, count * BLOCK_BYTES);
       bytes += piece.length;
       piece.copy(stream, first * BLOCK_BYTES);
@@ -117,7 +118,7 @@ export async function storeState(api: Api, layout: StateLayout, stream: Buffer):
         ? differing(stream, digest)
         : Array.from({ length: Math.ceil(stream.length / BLOCK_BYTES) }, (_, i) => i);
     if (missing.length === 0) return bytes;
-    await each(neighbours(missing), ({ first, count }) =>
+    await each(WRITES_AT_ONCE, neighbours(missing), ({ first, count }) =>
       put(first * BLOCK_BYTES, Math.min(stream.length, (first + count) * BLOCK_BYTES)),
     );
   }

@@ -3,10 +3,17 @@
 import { Duplex } from 'node:stream';
 import { ESP32, IMAGE_FLASH_OFFSET } from '../../compiler/abi/boards.js';
 import { Machine } from '../../simulator/machine.js';
+import type { UartTiming } from '../../simulator/peripherals/uart.js';
 
-/** Simulated time in one turn of the event loop, in milliseconds. */
 const TURN_MS = 2;
 const CYCLES_PER_MS = 40_000;
+
+export interface BoardOptions {
+  /** Simulated time in one turn of the event loop, in milliseconds. */
+  readonly turnMs?: number;
+  /** `wire`: bytes take their time at 115,200 baud. */
+  readonly uartTiming?: UartTiming;
+}
 
 /** One end of the line to a board; ends when it is cut. */
 class Line extends Duplex {
@@ -40,8 +47,12 @@ export class Board {
   private timer: NodeJS.Timeout | null = null;
   private readonly out: Uint8Array[] = [];
 
-  constructor(image: Uint8Array) {
-    this.machine = new Machine({ board: ESP32, onConsole: (bytes) => this.out.push(Uint8Array.from(bytes)) });
+  private readonly turnMs: number;
+
+  constructor(image: Uint8Array, { turnMs = TURN_MS, uartTiming = 'instant' }: BoardOptions = {}) {
+    this.turnMs = turnMs;
+    const onConsole = (bytes: Uint8Array): void => void this.out.push(Uint8Array.from(bytes));
+    this.machine = new Machine({ board: ESP32, uartTiming, onConsole });
     this.machine.loadFlash(image, IMAGE_FLASH_OFFSET);
     this.machine.resetFromRom();
     this.turn();
@@ -89,7 +100,7 @@ export class Board {
 
   private turn(): void {
     if (this.powered) {
-      const stop = this.machine.run({ maxCycles: TURN_MS * CYCLES_PER_MS });
+      const stop = this.machine.run({ maxCycles: this.turnMs * CYCLES_PER_MS });
       // Asleep until a byte comes: time goes on for the others.
       if (stop.reason !== 'limit' && stop.reason !== 'halted') throw new Error(`the chip stopped: ${stop.message}`);
       const bytes = this.fromChip(Buffer.concat(this.out.splice(0)));

@@ -21,7 +21,7 @@ import { loadManifest } from '../../manifest/load.js';
 import { embedManifest } from '../../manifest/section.js';
 import { handler, IMPORTS, word } from '../os/os-device.js';
 import { wat } from '../support/wat.js';
-import { Board } from './board.js';
+import { Board, type BoardOptions } from './board.js';
 
 export const THING = 'station';
 const COUNTER = 'counter';
@@ -218,8 +218,9 @@ export class Fleet {
   }
 
   /** Adds a board and waits until it is connected. */
-  async add(firmware: Firmware, name = `board${this.boards.length}`): Promise<Device> {
-    const board = new Board(firmware.image);
+  async add(firmware: Firmware, options: BoardOptions = {}): Promise<Device> {
+    const name = `board${this.boards.length}`;
+    const board = new Board(firmware.image, options);
     const device = new Device({
       name,
       thing: THING,
