@@ -162,7 +162,7 @@ export class DescriptorWriter {
 
   /** @param publicKey 32 bytes, or null */
   bootTable(
-    app: { readonly name: string; readonly version: string },
+    app: { readonly name: string; readonly version: string; readonly consoleBaud: number | null },
     modules: readonly DescribedModule[],
     slots: readonly SlotPlace[],
     publicKey: Uint8Array | null,
@@ -194,6 +194,7 @@ export class DescriptorWriter {
       name: hot.string(app.name),
       version: hot.string(app.version),
       free_ram: symbolRef(LinkerSymbol.FreeRam),
+      console_baud: app.consoleBaud ?? 0,
     });
     hot.export(BOOT_TABLE_SYMBOL, table, TS_BOOT_TABLE.size);
   }

@@ -14,6 +14,7 @@ export interface ThingsFile {
   readonly types?: Readonly<Record<string, TypeEntry>>;
   readonly slots?: readonly SlotEntry[];
   readonly publicKey?: string;
+  readonly console?: { readonly baud?: number };
 }
 
 export interface ModuleEntry {

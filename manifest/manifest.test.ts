@@ -143,6 +143,11 @@ describe('meaning', () => {
     const own = app({ modules: [module({ provides: [service({ contract: { callers: ['b@app'] } })] })] });
     expect(warnings(own)).toEqual([`W806 ${where}`]);
   });
+  it('knows the speeds of the serial line', () => {
+    expect(load(app({ console: { baud: 921600 } })).app.consoleBaud).toBe(921600);
+    expect(load(app()).app.consoleBaud).toBe(null);
+    expect(faults(app({ console: { baud: 1200 } }))).toEqual(['W802 /console/baud']);
+  });
   it('warns of what will be refused at run time', () => {
     const provider = module({ provides: [service({ contract: { deadline: '5ms', callers: ['c'] } })] });
     const caller = (more: Json): Json => module({ name: 'b', ...more });

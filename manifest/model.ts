@@ -11,6 +11,8 @@ export interface AppModel {
   readonly slots: readonly SlotModel[];
   /** PEM file, as written. */
   readonly publicKey: string | null;
+  /** Speed of the serial line; null: as it is after a reset. */
+  readonly consoleBaud: number | null;
   /** Records that have a name, for stubs. */
   readonly records: ReadonlyMap<string, RecordType>;
 }

@@ -23,6 +23,7 @@ export function resolveManifest(file: ThingsFile, findings: Findings): AppModel 
     modules: file.modules.map((entry, i) => resolveModule(entry, `/modules/${i}`, types, findings)),
     slots: (file.slots ?? []).map(({ name, pages, ram }) => ({ name, pages, ramBytes: ram })),
     publicKey: file.publicKey ?? null,
+    consoleBaud: file.console?.baud ?? null,
     records: types.records,
   };
 }

@@ -55,6 +55,7 @@
 #define UART_INT_TX_EMPTY (1 << 1)
 #define UART_INT_RX_OVERFLOW (1 << 4)
 #define UART_INT_RX_TIMEOUT (1 << 8)
+#define UART0_CLKDIV 0x3ff40014 /* of the APB clock: whole part 19:0, sixteenths 23:20 */
 #define UART0_CONF1 0x3ff40024 /* thresholds: RX full 6:0, TX empty 14:8, RX timeout in characters 30:24, enabled 31 */
 
 /* Watchdogs: writes are locked unless the key is in the protect register. */

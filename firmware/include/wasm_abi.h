@@ -527,6 +527,7 @@ struct ts_boot_table {
   const char *name; /* of the application */
   const char *version;
   uint32_t free_ram; /* bytes of internal RAM that nothing has been placed in */
+  uint32_t console_baud; /* speed of UART0 from the start of the modules on; 0: as the mask ROM leaves it, 115,200 */
 };
 
 /* Header of a linked package, at the start of a bank. */
@@ -756,7 +757,8 @@ _Static_assert(offsetof(struct ts_boot_table, base_id) == 32, "ts_boot_table.bas
 _Static_assert(offsetof(struct ts_boot_table, name) == 36, "ts_boot_table.name");
 _Static_assert(offsetof(struct ts_boot_table, version) == 40, "ts_boot_table.version");
 _Static_assert(offsetof(struct ts_boot_table, free_ram) == 44, "ts_boot_table.free_ram");
-_Static_assert(sizeof(struct ts_boot_table) == 48, "sizeof ts_boot_table");
+_Static_assert(offsetof(struct ts_boot_table, console_baud) == 48, "ts_boot_table.console_baud");
+_Static_assert(sizeof(struct ts_boot_table) == 52, "sizeof ts_boot_table");
 
 _Static_assert(offsetof(struct ts_package, magic) == 0, "ts_package.magic");
 _Static_assert(offsetof(struct ts_package, os_abi_version) == 4, "ts_package.os_abi_version");

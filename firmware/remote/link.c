@@ -2,6 +2,7 @@
  * bytes by receive.c and transmit.c. */
 #include "chain.h"
 #include "remote.h"
+#include "rt.h"
 
 enum {
     RX_THRESHOLD = 100, /* of 128: the interrupt may be late by 28 characters */
@@ -36,9 +37,19 @@ static uint32_t read_text(void)
 static const struct rt_uart_user CONSOLE = {
     .write = ts_tx_text, .flush = ts_tx_flush, .available = text_available, .read = read_text};
 
+static void set_baud(uint32_t baud)
+{
+    enum { SENDING = 0xf << 24 };
+    uint32_t sixteenths = div32(16u * APB_MHZ * 1000000u, baud);
+    /* The last character is out of the FIFO, but not on its way yet. */
+    while ((register_read(UART0_STATUS) & SENDING) != 0) {}
+    register_write(UART0_CLKDIV, sixteenths >> 4 | (sixteenths & 15) << 20);
+}
+
 void ts_link_start(void)
 {
     rt_uart_flush();
+    if (ts_boot_table.console_baud != 0) set_baud(ts_boot_table.console_baud);
     rt_uart_user = &CONSOLE;
     register_write(DPORT_PRO_INTR_MAP + 4 * SOURCE_UART0, INTERRUPT_UART);
     register_write(UART0_CONF1, RX_THRESHOLD | TX_THRESHOLD << 8 | 2 << 24 | 1u << 31);
