@@ -1,9 +1,11 @@
 // `thingspire fleet` and `thingspire enrol`: which edges belong to a fleet. Takes keys and names; changes files only.
 import { createPublicKey } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { DiagnosticError } from '../../compiler/diagnostics.js';
 import {
   edgeKey,
   enrol,
+  fleetOf,
   install,
   keyText,
   makeRoot,
@@ -11,6 +13,7 @@ import {
   readRoot,
   type Enrolment,
 } from '../../edge/security/enrolment.js';
+import { installRevoked, revoke } from '../../edge/security/revocation.js';
 import { securityFolder } from '../../edge/security/places.js';
 import { parseLifetime } from '../../edge/security/tokens.js';
 import type { Command } from '../commands/command.js';
@@ -47,7 +50,7 @@ export const fleetCommand: Command<FleetArgs> = {
 };
 
 interface EnrolArgs {
-  readonly action: 'key' | 'edge' | 'install';
+  readonly action: 'key' | 'edge' | 'install' | 'revoke';
   readonly subject: string | undefined;
   readonly data: string | undefined;
   readonly key: string | undefined;
@@ -61,17 +64,18 @@ interface EnrolArgs {
 export const enrolCommand: Command<EnrolArgs> = {
   name: 'enrol',
   positionals: '<action> [subject]',
-  describe: 'make an edge a member of a fleet: key, edge, install',
+  describe: 'make an edge a member of a fleet, or no more: key, edge, install, revoke',
   examples: [
     ['$0 enrol edge attic --data attic-data', 'all at once, where the root key and the edge’s directory are together'],
     ['$0 enrol key --data attic-data', 'on the edge: prints its public key'],
     ['$0 enrol edge attic --key KEY -o attic.json', 'where the root key is'],
     ['$0 enrol install attic.json --data attic-data', 'on the edge again'],
+    ['$0 enrol revoke attic -o revoked.json', 'then "enrol install revoked.json" on all the other edges'],
   ],
   epilogue: 'Enrolled edges sign what they say to each other and believe only what enrolled edges of their fleet say.',
   options: (yargs) =>
     yargs
-      .positional('action', { choices: ['key', 'edge', 'install'] as const, demandOption: true })
+      .positional('action', { choices: ['key', 'edge', 'install', 'revoke'] as const, demandOption: true })
       .positional('subject', { describe: 'name of the edge; for install, the file', type: 'string' })
       .option('data', { describe: 'data directory of the edge', type: 'string', requiresArg: true })
       .option('key', {
@@ -86,6 +90,7 @@ export const enrolCommand: Command<EnrolArgs> = {
       .option('json', { describe: 'as JSON', type: 'boolean', default: false }) as never,
   run: (args) => {
     if (args.action === 'key') return showKey(args);
+    if (args.action === 'revoke') return revokeEdge(args);
     return args.action === 'edge' ? enrolEdge(args) : installFile(args);
   },
 };
@@ -128,11 +133,31 @@ function enrolEdge(args: EnrolArgs): number {
   return ExitCode.Ok;
 }
 
+/** Adds an edge to the list of those that are members no more. */
+function revokeEdge(args: EnrolArgs): number {
+  const { output = 'revoked.json' } = args;
+  const before = existsSync(output) ? Buffer.from(readInput(output)).toString('utf8') : null;
+  const outputs = new Outputs();
+  outputs.add(output, revoke(subjectOf(args, 'edge'), readRoot(args.root), before));
+  outputs.commit();
+  note(`${output}: for "thingspire enrol install" on all other edges\n`);
+  return ExitCode.Ok;
+}
+
 function installFile(args: EnrolArgs): number {
   const file = subjectOf(args, 'file');
   const text = Buffer.from(readInput(file)).toString('utf8');
-  const { edge, expires } = install(folderOf(args), text, displayName(file), args.force);
-  tell(args, { edge, expires });
+  const folder = folderOf(args);
+  if (!/"revoked"/.test(text)) {
+    const { edge, expires } = install(folder, text, displayName(file), args.force);
+    tell(args, { edge, expires });
+    return ExitCode.Ok;
+  }
+  const root = fleetOf(folder);
+  if (root === null) throw new DiagnosticError('W912', 'this edge is in no fleet', { file: displayName(file) });
+  const names = [...installRevoked(folder, root, text, displayName(file)).keys()];
+  if (args.json) printJson({ revoked: names });
+  else print(`revoked: ${names.join(', ')}\n`);
   return ExitCode.Ok;
 }
 

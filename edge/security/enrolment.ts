@@ -100,11 +100,21 @@ export function install(folder: string, json: string, file: string, replace = fa
   return certificate;
 }
 
+/** Public root key of the fleet that an edge is in; null: it is in none. @throws as parseEnrolment */
+export function fleetOf(folder: string): string | null {
+  const path = join(folder, ENROLMENT_FILE);
+  const kept = readPrivateFile(path);
+  return kept === null ? null : parseEnrolment(kept.toString('utf8'), path).enrolment.root;
+}
+
 /**
  * Who this edge is in its fleet; null: it is in none.
  * @throws DiagnosticError W912 if it has another name or the certificate has ended, W913
  */
-export function readIdentity(folder: string, edge: string): (EnvelopeIdentity & { readonly expires: number }) | null {
+export function readIdentity(
+  folder: string,
+  edge: string,
+): (EnvelopeIdentity & { readonly expires: number; readonly rootText: string }) | null {
   const path = join(folder, ENROLMENT_FILE);
   const kept = readPrivateFile(path);
   if (kept === null) return null;
@@ -119,6 +129,7 @@ export function readIdentity(folder: string, edge: string): (EnvelopeIdentity & 
     privateKey,
     certificate: Uint8Array.from(Buffer.from(enrolment.certificate, 'base64url')),
     root: parseKeyText(enrolment.root),
+    rootText: enrolment.root,
     expires: certificate.expires,
   };
 }

@@ -74,6 +74,8 @@ export interface EnvelopeIdentity {
   readonly certificate: Uint8Array;
   /** Public root key. */
   readonly root: KeyObject;
+  /** Certificates that the root has taken back. */
+  readonly revoked?: { has(certificate: EdgeCertificate): boolean };
 }
 
 /** How far the clocks of two edges and the way between them may be apart. */
@@ -195,6 +197,7 @@ export class SignedEnvelopes implements Envelopes {
     if (!(certificate instanceof Uint8Array) || !(signed instanceof Uint8Array))
       return refuse('malformed', 'not signed');
     const sender = this.sender(certificate);
+    if (this.identity.revoked?.has(sender) === true) refuse('certificate', `${sender.edge}: revoked`);
     try {
       return { payload: openMessage(signed, sender.edge, sender.key, context), sender };
     } catch (error) {

@@ -6,6 +6,7 @@ import { readIdentity, RENEW_BEFORE_MS } from './enrolment.js';
 import { checkCoap, checkHttp, checkNats, isLoopback } from './exposure.js';
 import { HttpSecurity } from './http-security.js';
 import { securityFolder, tokenFile } from './places.js';
+import { Revocations } from './revocation.js';
 import type { Role } from './roles.js';
 import { loopbackNames } from './same-origin.js';
 import { ownTls, readTls, type TlsFiles, type TlsIdentity } from './tls.js';
@@ -71,7 +72,10 @@ export class Security {
     const identity = folder === null ? null : readIdentity(folder, name);
     if (options.nats) checkNats(options.nats, identity !== null, insecure);
     const pair = tls === 'off' ? null : tls === 'own' ? await ownTls(folder, [address]) : readTls(tls);
-    const envelopes = identity === null ? new PlainEnvelopes(name) : new SignedEnvelopes(identity);
+    const envelopes =
+      identity === null || folder === null
+        ? new PlainEnvelopes(name)
+        : new SignedEnvelopes({ ...identity, revoked: new Revocations(folder, identity.rootText) });
     const warnings: string[] = [];
     if (identity !== null && identity.expires - Date.now() < RENEW_BEFORE_MS)
       warnings.push(`the certificate of this edge ends on ${new Date(identity.expires).toISOString().slice(0, 10)}`);
