@@ -130,28 +130,31 @@ describe('enrolment', LONG, () => {
   });
 
   it('is taken back by a list that only the root can make, and that does not become shorter', async () => {
-    for (const name of ['one', 'two']) await run('enrol', 'edge', name, '--data', name);
+    await run('fleet', 'init', '--root', 'r.pem');
+    await run('fleet', 'init', '--root', 'stranger.pem');
+    const by = ['--root', 'r.pem'];
+    for (const name of ['one', 'two']) await run('enrol', 'edge', name, '--data', name, ...by);
     const envelopes = async (name: string) =>
       (await Security.open({ name, dataDirectory: join(folder, name) })).envelopes;
     const [one, two] = [await envelopes('one'), await envelopes('two')];
     const ask = () =>
       two.open(one.seal({ kind: 'request', to: 'two', caller: '', body: Buffer.of(1) }).bytes, { kind: 'request' });
     expect(ask().from).toBe('one');
-    expect((await run('enrol', 'revoke', 'three', '-o', 'short.json')).code).toBe(0);
+    expect((await run('enrol', 'revoke', 'three', '-o', 'short.json', ...by)).code).toBe(0);
     writeFileSync(join(folder, 'long.json'), readFileSync(join(folder, 'short.json')));
-    expect((await run('enrol', 'revoke', 'one', '-o', 'long.json')).code).toBe(0);
+    expect((await run('enrol', 'revoke', 'one', '-o', 'long.json', ...by)).code).toBe(0);
     expect((await run('enrol', 'install', 'long.json', '--data', 'two')).stdout).toBe('revoked: one, three\n');
     // The running edge sees the file.
     await vi.waitFor(() => expect(ask).toThrow('one: revoked'), { timeout: 20_000 });
     await fails('W912', 'enrol', 'install', 'short.json', '--data', 'two');
-    await run('enrol', 'revoke', 'two', '-o', 'foreign.json', '--root', 'other.pem');
+    await run('enrol', 'revoke', 'two', '-o', 'foreign.json', '--root', 'stranger.pem');
     await fails('W912', 'enrol', 'install', 'foreign.json', '--data', 'two');
     const text = readFileSync(join(folder, 'long.json'), 'utf8');
     writeFileSync(join(folder, 'bad.json'), text.slice(0, -30) + (text.at(-30) === 'A' ? 'B' : 'A') + text.slice(-29));
     await fails('W813', 'enrol', 'install', 'bad.json', '--data', 'two');
     // Enrolled again after that, it is a member again.
     await new Promise((resolve) => setTimeout(resolve, 1100));
-    await run('enrol', 'edge', 'one', '--data', 'one');
+    await run('enrol', 'edge', 'one', '--data', 'one', ...by);
     const again = await envelopes('one');
     const { bytes } = again.seal({ kind: 'request', to: 'two', caller: '', body: Buffer.of(1) });
     expect(two.open(bytes, { kind: 'request' }).from).toBe('one');
