@@ -3,7 +3,8 @@
 import type { FleetEvents } from '../../edge/fleet/events.js';
 import { EdgePlace, modelOfPackage, serviceEntries } from '../../edge/fleet/edge-place.js';
 import { packageHash } from '../../edge/fleet/packages.js';
-import type { ModulePackage, ModulePlace, PlaceLink } from '../../edge/fleet/types.js';
+import type { ModulePackage, ModulePlace, PlaceAnswer, PlaceLink } from '../../edge/fleet/types.js';
+import type { ServiceRequest } from '../../edge/host/types.js';
 import { NatsFleet, type NatsFleetOptions } from '../../edge/nats/fleet.js';
 import { PlaceDirectory } from '../../edge/router/places.js';
 import { Router, type RouterOptions } from '../../edge/router/router.js';
@@ -77,5 +78,25 @@ export class NatsEdge {
   async close(): Promise<void> {
     this.router.close();
     await this.fleet.close();
+  }
+}
+
+/** A device that answers with what it is asked, and knows what it has run. */
+export class Device implements PlaceLink {
+  readonly runs: string[] = [];
+  readonly observers = new Set<() => void>();
+  answer: (request: ServiceRequest) => Promise<PlaceAnswer> = async ({ payload }) => ({ code: 0x45, payload });
+  constructor(readonly name: string) {}
+  async request(_thing: string, request: ServiceRequest, id: string): Promise<PlaceAnswer> {
+    this.runs.push(id);
+    return this.answer(request);
+  }
+  observe(_thing: string, uri: string, changed: () => void): (() => void) | null {
+    if (!uri.startsWith('/echo')) return null;
+    this.observers.add(changed);
+    return () => this.observers.delete(changed);
+  }
+  change(): void {
+    for (const changed of this.observers) changed();
   }
 }

@@ -7,42 +7,19 @@ import type { FleetEvent } from '../../edge/fleet/events.js';
 import {
   NOT_HERE,
   type ModulePlace,
-  type PlaceAnswer,
-  type PlaceLink,
   type Placement,
   Unsettled,
 } from '../../edge/fleet/types.js';
 import type { ModuleState, ServiceRequest } from '../../edge/host/types.js';
 import { NatsFleet, type NatsFleetOptions } from '../../edge/nats/fleet.js';
-import { decodeState, encodeState } from '../../edge/nats/state-codec.js';
 import type { RouterOptions } from '../../edge/router/router.js';
 import { Unreachable } from '../../edge/router/unreachable.js';
 import { PlainEnvelopes } from '../../edge/security/envelope.js';
-import { NatsEdge } from './nats-edge.js';
+import { Device, NatsEdge } from './nats-edge.js';
 import { NatsServer, withoutNats } from './nats-server.js';
 
 const wait = { timeout: 30_000, interval: 20 };
 const skipped = withoutNats();
-
-/** A device that answers with what it is asked, and knows what it has run. */
-class Device implements PlaceLink {
-  readonly runs: string[] = [];
-  readonly observers = new Set<() => void>();
-  answer: (request: ServiceRequest) => Promise<PlaceAnswer> = async ({ payload }) => ({ code: 0x45, payload });
-  constructor(readonly name: string) {}
-  async request(_thing: string, request: ServiceRequest, id: string): Promise<PlaceAnswer> {
-    this.runs.push(id);
-    return this.answer(request);
-  }
-  observe(_thing: string, uri: string, changed: () => void): (() => void) | null {
-    if (!uri.startsWith('/echo')) return null;
-    this.observers.add(changed);
-    return () => this.observers.delete(changed);
-  }
-  change(): void {
-    for (const changed of this.observers) changed();
-  }
-}
 
 const placement = (thing: string, more: Partial<Placement> = {}): Placement => {
   const service = { path: 'echo', attributes: '', observable: true };
@@ -60,33 +37,6 @@ function losing({ fleet }: NatsEdge, lose: (subject: string) => boolean): void {
     if (!lose(subject)) publish(subject, ...more);
   };
 }
-
-it('a state travels as it is, without its zeros', () => {
-  const memory = new Uint8Array(1 << 20);
-  memory.set(randomBytes(5000), 12_000);
-  memory.set([1], memory.length - 1);
-  const state: ModuleState = {
-    scalars: {
-      memories: [memory, new Uint8Array(0), new Uint8Array(100).fill(7)],
-      globals: [null, 0xffff_ffff_ffff_ffffn, 5n, 1n << 53n],
-      tables: [[-1, 0, 70_000], []],
-      dropped: [{ kind: 'data', segment: 3 }],
-    },
-    timers: [{ id: 1, remainingMs: 12.5, periodMs: 1000 }],
-    subscriptions: [{ id: 0, uri: '//porch/lamp', address: 4096, capacity: 64 }],
-  };
-  const bytes = encodeState(state);
-  expect(bytes.length).toBeLessThan(20_000);
-  const back = decodeState(bytes);
-  expect(back.scalars.memories.map((entry) => Buffer.compare(entry, state.scalars.memories[0]!) === 0)[0]).toBe(true);
-  expect(back.scalars.memories.map(({ length }) => length)).toEqual([1 << 20, 0, 100]);
-  expect({ ...back, scalars: { ...back.scalars, memories: [] } }).toEqual({
-    ...state,
-    scalars: { ...state.scalars, memories: [] },
-  });
-  expect(() => decodeState(bytes.subarray(0, 50))).toThrow();
-  expect(() => decodeState(Buffer.from([0x81, 0x02]))).toThrow('version');
-});
 
 describe.skipIf(skipped)('edges over NATS', () => {
   const server = new NatsServer();
