@@ -27,7 +27,7 @@ export interface Pause {
 
 const SIZES = [1, 4, 16, 64].map((kilobytes) => kilobytes * 1024);
 /** Moves there and back for each number. */
-const ROUNDS = 3;
+const ROUNDS = 2;
 /** The simulation is about as fast as the edge, so that what the edge does in between counts about right. */
 const TURN_MS = 1;
 

@@ -307,8 +307,8 @@ export class DevicePlace implements PlaceLink, ModulePlace {
     try {
       return await this.api.image();
     } catch (error) {
-      // Firmware from before images told.
-      if (!(error instanceof Refused)) throw error;
+      // Firmware from before images told; anything else says nothing.
+      if (!(error instanceof Refused) || error.answer !== ResponseCode.NotFound) throw error;
       return { identity: -1, name: '', version: '', uptimeMs: 0, freeRam: 0 };
     }
   }
