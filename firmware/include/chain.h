@@ -87,4 +87,18 @@ void ts_doom(struct ts_module *module);
 /** Ends the running invocation with a trap at the call of a kernel function. Any masking. */
 _Noreturn void ts_trap_caller(uint32_t trap_code, uint32_t return_address, uint32_t sp);
 
+/* wait.c; masked */
+/** Has the running chain wait until `*done` is not 0, or one of its invocations is to be ended: the caller looks which.
+ * False if it cannot wait. An interrupt sets `*done`. */
+int ts_wait(const volatile uint8_t *done);
+/** Something that chains wait for has been set. */
+void ts_wait_done(void);
+/** Highest level of the chains that only have to be let; 0: none. */
+uint32_t ts_waiter_level(void);
+/** The chain that goes on next, in ts_waiters, plus 1; 0: none, or an event is first. `ceiling` of what runs; `alone`: nobody
+ * is in the middle of something. */
+uint32_t ts_waiter_next(uint32_t ceiling, int alone);
+/** Makes it the running chain; what to give ts_switch_in. */
+uint32_t ts_wait_over(uint32_t waiter);
+
 #endif

@@ -391,18 +391,5 @@ void ts_post(struct ts_module *module, uint32_t event);
 /* wait.c; masked */
 /** Innermost invocation of the next chain that is not running, from `*next` 0 on; false at the end. */
 int ts_other_chain(uint32_t *next, struct ts_frame **frame);
-/** Has the running chain wait until `*done` is not 0, or one of its invocations is to be ended: the caller looks which.
- * False if it cannot wait. An interrupt sets `*done`. */
-int ts_wait(const volatile uint8_t *done);
-/** Something that chains wait for has been set. */
-void ts_wait_done(void);
-/** Highest level of the chains that only have to be let; 0: none. */
-uint32_t ts_waiter_level(void);
-/** The chain that goes on next, in ts_waiters, plus 1; 0: none, or an event is first. `ceiling` of what runs; `alone`: nobody
- * is in the middle of something. */
-uint32_t ts_waiter_next(uint32_t ceiling, int alone);
-/** Makes it the running chain; what to give ts_switch_in. */
-uint32_t ts_wait_over(uint32_t waiter);
-
 #endif
 #endif
