@@ -60,7 +60,17 @@ const arrows = Object.entries(FORBIDDEN).map(([folder, targets]) => ({
 }));
 
 export default tseslint.config(
-  { ignores: ['dist/**', 'build/**', 'node_modules/**', 'examples/**', 'sdk/**', 'test/conformance/programs/**', '.tmp/**'] },
+  {
+    ignores: [
+      'dist/**',
+      'build/**',
+      'node_modules/**',
+      'examples/**',
+      'sdk/**',
+      'test/conformance/programs/**',
+      '.tmp/**',
+    ],
+  },
   js.configs.recommended,
   ...tseslint.configs.recommended,
   {
