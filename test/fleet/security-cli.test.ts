@@ -10,7 +10,7 @@ import { CliClient, type Result } from '../system/cli-client.js';
 
 const SCRIPT = fileURLToPath(new URL('../system/thingspire.ts', import.meta.url));
 const TSX = import.meta.resolve('tsx');
-const LONG = { timeout: 120_000 };
+const LONG = { timeout: 300_000 };
 
 let folder: string;
 let cli: CliClient;
