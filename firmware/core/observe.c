@@ -69,7 +69,7 @@ int32_t ts_observe(const char *uri, uint32_t uri_bytes, uint32_t buffer, uint32_
         subscription->gone = 0;
         ts_copy_text(subscription->uri, TS_MAX_OBSERVED_URI, uri, uri_bytes);
         subscription->uri_bytes = (uint8_t)uri_bytes;
-        if (provider == TS_ELSEWHERE) ts_follow((uint32_t)number, 0);
+        if (provider == TS_ELSEWHERE) ts_follow((uint32_t)number);
         else mark(subscription); /* the present representation comes first */
         if (epoch != ts_kernel.epoch) ts_subscriptions_unsettled();
     }
@@ -102,9 +102,6 @@ static int is_same(const char *a, const char *b, uint32_t bytes)
     return bytes == 0;
 }
 
-/** What was there or has been asked for may be moving: how often "not found" is taken for that. */
-enum { PATIENCE = 30 };
-
 void ts_subscriptions_unsettled(void)
 {
     for (uint32_t i = 0; i < TS_MAX_SUBSCRIPTIONS; i++) {
@@ -129,7 +126,7 @@ static void settle(uint32_t index, int32_t provider)
         mark(subscription);
     } else {
         subscription->provider = TS_ELSEWHERE;
-        ts_follow(index, PATIENCE);
+        ts_follow(index);
     }
 }
 

@@ -216,8 +216,8 @@ uint32_t ts_response_result(const struct ts_message *message, const struct ts_re
 
 /* follow.c: subscriptions to what the edge knows. Masked unless said otherwise. */
 enum { TS_FOLLOW_FIRST_TOKEN = 0x80 };
-/** Asks the edge to tell of changes. `patience`: how often it may say that there is no such thing. */
-void ts_follow(uint32_t subscription, uint32_t patience);
+/** Asks the edge to tell of changes. */
+void ts_follow(uint32_t subscription);
 void ts_follow_end(uint32_t subscription);
 int ts_following(uint32_t subscription);
 /** Asks for all again: the edge knows nothing of them any more. */

@@ -12,6 +12,7 @@ enum {
     TOKEN_BYTES = 2,
     HEAD_BYTES = 128,
     MOST_RETRIES = 4,
+    PATIENCE = 30, /* modules start one after the other, and move: how often "not found" means "not yet" */
     SECOND = 1000000, /* microseconds */
     FIRST_TIMEOUT = 400000,
     NO_ROOM_AGAIN = 20000,
@@ -34,7 +35,7 @@ static struct follow {
     uint8_t retries;
     uint8_t generation; /* second byte of the token */
     uint8_t any;        /* any representation is newer */
-    uint8_t patience;   /* how often "not found" means "not yet" */
+    uint8_t patience;   /* what is left of it */
     uint8_t frame;      /* 1 + number in ts_rx_frames of the newest representation; 0: not here */
 } follows[TS_MAX_SUBSCRIPTIONS];
 
@@ -66,12 +67,12 @@ static void ask_now(struct follow *follow)
     ts_remote_job(TS_JOB_FOLLOW);
 }
 
-void ts_follow(uint32_t number, uint32_t patience)
+void ts_follow(uint32_t number)
 {
     struct follow *follow = &follows[number];
     forget_frame(follow);
     follow->generation++;
-    follow->patience = (uint8_t)patience;
+    follow->patience = PATIENCE;
     ask_now(follow);
 }
 
@@ -208,6 +209,7 @@ static int take(uint32_t number, struct ts_rx *frame, const struct ts_message *m
     struct follow *follow = &follows[number];
     if (!is_newer(follow, message->observe)) return 0;
     follow->any = 0;
+    follow->patience = PATIENCE;
     follow->sequence = message->observe;
     follow->heard = now_low();
     step_in(follow, FOLLOWING, max_age(message, DEFAULT_MAX_AGE) + LEAST_AFTER_MAX_AGE + (rt_random() & 0x7fffff));

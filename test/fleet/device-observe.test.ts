@@ -241,8 +241,8 @@ describe('observing what is elsewhere', () => {
   });
   it('tells of a refusal once, and asks again later if that may change', () => {
     hello('edge');
-    answer(registration(), null, '', { code: '4.04' });
-    expect(logged()).toEqual(['0 4.04 ']);
+    answer(registration(), null, '', { code: '4.03' });
+    expect(logged()).toEqual(['0 4.03 ']);
     link.run(30_000);
     expect(link.take(isRegistration)).toBeUndefined();
     expect(observe('/elsewhere/second')).toBe(0);
@@ -257,9 +257,26 @@ describe('observing what is elsewhere', () => {
   });
   it('ends when a notification says so', () => {
     const request = followed();
-    tell(request, 11, '', { code: '4.04' });
-    expect(logged()).toEqual(['0 4.04 ']);
+    tell(request, 11, '', { code: '4.03' });
+    expect(logged()).toEqual(['0 4.03 ']);
     expect(settled(tell(request, 12, 'x'))).toMatchObject({ reset: true });
+  });
+  it('takes what is not found for what is not yet there, half a minute long', () => {
+    const request = followed();
+    // It has gone, and comes again.
+    tell(request, 11, '', { code: '4.04' });
+    for (let i = 0; i < 20; i++) answer(registration(1200), null, '', { code: '4.04' });
+    answer(registration(1200), 1, 'b');
+    expect(logged()).toEqual(['0 2.05 b']);
+    // And for good: the first time that is said does not count either.
+    tell(request, 2, '', { code: '4.04' });
+    for (let i = 0; i < 30; i++) {
+      expect(logged()).toEqual([]);
+      answer(registration(1200), null, '', { code: '4.04' });
+    }
+    expect(logged()).toEqual(['0 4.04 ']);
+    link.run(5000);
+    expect(link.take(isRegistration)).toBeUndefined();
   });
   it('asks again when nothing has come for too long', () => {
     hello('edge');
