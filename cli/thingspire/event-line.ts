@@ -24,7 +24,9 @@ export function eventLine(event: LogEvent | FaultEvent | MoveEvent): string {
       const { thing, module, from, to, step, reason, pauseMs, stateBytes } = event;
       const head = `${colors.dim(`${thing}/${module}|`)} ${from} -> ${to}: `;
       if (step === 'failed') return `${head}${colors.red('failed')}: ${reason}`;
-      return step === 'done' ? `${head}done, paused ${pauseMs?.toFixed(1)} ms, ${stateBytes} bytes` : `${head}${step}`;
+      return step === 'done'
+        ? `${head}done, paused ${pauseMs?.toFixed(1)} ms, ${stateBytes} bytes of state`
+        : `${head}${step}`;
     }
   }
 }

@@ -75,6 +75,7 @@ export interface MoveEvent extends Happening {
   readonly reason?: string;
   /** With `done`. */
   readonly pauseMs?: number;
+  /** Pages of memory that are not zero, globals, tables, timers, subscriptions. */
   readonly stateBytes?: number;
 }
 

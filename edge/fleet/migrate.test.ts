@@ -119,7 +119,9 @@ describe('migrate', { timeout: 60_000 }, () => {
     });
     for (const to of [1, 0, 1, 0]) {
       const { stateBytes, placement } = await move(to);
-      expect(stateBytes).toBe(131072);
+      // One page of the memory is not zero.
+      expect(stateBytes).toBeGreaterThan(4096);
+      expect(stateBytes).toBeLessThan(8192);
       expect(placement.place).toBe(fleet.places[to]!.name);
       await new Promise((resolve) => setTimeout(resolve, 30));
     }

@@ -17,6 +17,7 @@ import {
   type Residence,
   type Stored,
 } from './types.js';
+import { encodeState } from '../nats/state-codec.js';
 import { modelOfPackage, serviceEntries } from './edge-place.js';
 
 export type MigrationStep = 'prepare' | 'precopy' | 'freeze' | 'commit' | 'activate' | 'discard' | 'done';
@@ -46,7 +47,7 @@ export interface MigrationReport {
   readonly placement: Placement;
   /** Milliseconds from the freeze until the module ran again: what callers could notice. */
   readonly pauseMs: number;
-  /** Bytes of memory that travelled. */
+  /** Of the state: pages of memory that are not zero, globals, tables, timers, subscriptions. */
   readonly stateBytes: number;
 }
 
@@ -94,7 +95,9 @@ export async function migrate(options: MigrationOptions): Promise<MigrationRepor
   const claimed = await claim(registry, settled, to.name, stored.revision);
   const unclaim = async (): Promise<void> => void (await registry.put(settled, claimed));
   try {
-    await to.prepare(input, epoch);
+    // An upload to a device takes most of the time of the whole move.
+    const span = PROGRESS.precopy - PROGRESS.prepare;
+    await to.prepare(input, epoch, (fraction) => options.onStep?.('prepare', PROGRESS.prepare + span * fraction));
   } catch (error) {
     throw await undone('prepare', error, () => to.discard(thing, module), unclaim);
   }
@@ -166,8 +169,7 @@ export async function migrate(options: MigrationOptions): Promise<MigrationRepor
   step('discard');
   await repeat(options, () => from.discard(thing, module));
   step('done');
-  const stateBytes = state.scalars.memories.reduce((sum, { length }) => sum + length, 0);
-  return { placement, pauseMs, stateBytes };
+  return { placement, pauseMs, stateBytes: encodeState(state).length };
 }
 
 /** Nobody else moves the module from here on. Gives the revision. @throws MigrationRefused */

@@ -1,6 +1,6 @@
 // `npm run fleet`: the weather station across two simulated devices and two edges; its filter moves from place to place
 // while it is being called. `--check`: one fixed tour, with proof that nothing was lost; `--short`: a smaller one.
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { MoveEvent } from '../../edge/fleet/events.js';
@@ -55,15 +55,17 @@ async function until(what: string, condition: () => Promise<boolean>): Promise<v
 const clientOf = (url: string): EdgeClient =>
   new EdgeClient({ url, token: undefined, ca: undefined, fingerprint: undefined });
 
-function deploy(url: string, place: string, ...modules: string[]): void {
+/** As a process of its own, and not waited for with a stopped clock: the edges may be in this one. */
+async function deploy(url: string, place: string, ...modules: string[]): Promise<void> {
   const only = modules.flatMap((name) => ['--only', name]);
   const args = ['deploy', 'examples/fleet/station.json', ...only, '--to', place, '--url', url];
   say(`$ npx thingspire ${args.join(' ')}`);
-  const { status } = spawnSync(process.execPath, [join(root, 'bin/thingspire.js'), ...args], {
+  const child = spawn(process.execPath, [join(root, 'bin/thingspire.js'), ...args], {
     cwd: root,
     stdio: ['ignore', 'inherit', 'inherit'],
   });
-  if (status !== 0) throw new Error(`deploying to ${place} failed`);
+  const code = await new Promise((resolve) => child.once('exit', resolve));
+  if (code !== 0) throw new Error(`deploying to ${place} failed`);
 }
 
 interface Weather {
@@ -99,7 +101,7 @@ async function travel(client: EdgeClient, load: Load): Promise<void> {
     if (interrupted) return;
     if (to === TOUR[(stop - 1) % TOUR.length]) continue;
     const { from, pauseMs = 0, stateBytes = 0 } = await move(client, to);
-    say(`filter: ${from} -> ${to}: paused ${pauseMs.toFixed(0)} ms, memory of ${stateBytes} bytes`);
+    say(`filter: ${from} -> ${to}: paused ${pauseMs.toFixed(0)} ms, state of ${stateBytes} bytes`);
     await atWork(client, load);
   }
 }
@@ -137,8 +139,8 @@ async function main(): Promise<boolean> {
       const { places } = await readFleet(client);
       return ['device:porch', 'device:attic'].every((name) => places.some((place) => place.name === name));
     });
-    deploy(stage.urls.house, TOUR[0]!, 'filter');
-    deploy(stage.urls.house, 'edge:office', 'store', 'console');
+    await deploy(stage.urls.house, TOUR[0]!, 'filter');
+    await deploy(stage.urls.house, 'edge:office', 'store', 'console');
     await until('the first weather', async () => (await lastSample(client)) !== null);
     if (!check) say(`\nThe page: ${stage.urls.house}   (Ctrl-C ends)\n`);
     return await tour(stage);

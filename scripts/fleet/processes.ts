@@ -9,7 +9,10 @@ export class Processes {
   private ending = false;
 
   /** @param onLine every line of every program */
-  constructor(private readonly onLine: (name: string, line: string) => void) {}
+  constructor(private readonly onLine: (name: string, line: string) => void) {
+    // A terminal interrupts all of them at once.
+    process.once('SIGINT', () => (this.ending = true));
+  }
 
   /**
    * Starts a program and waits until a line matches.

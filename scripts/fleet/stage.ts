@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { parseDeviceSpec } from '../../edge/device/streams.js';
 import { EdgeServer } from '../../edge/server/edge-server.js';
 import { SharedFleet } from '../../edge/server/shared-fleet.js';
+import { eventLine } from '../../cli/thingspire/event-line.js';
 import { readFirmware } from '../../manifest/firmware.js';
 import { readPrivateKey } from '../../manifest/keys.js';
 import { Processes } from './processes.js';
@@ -47,7 +48,7 @@ export async function openStage({ ports, say, onLine }: StageOptions): Promise<S
     );
     const started = hasNats()
       ? await startProcesses(processes, boards, ports, say)
-      : await startTogether(boards, ports);
+      : await startTogether(boards, ports, onLine);
     return {
       ...started,
       end: async () => {
@@ -120,11 +121,19 @@ async function startProcesses(
 }
 
 /** Without NATS: both edges in this process. */
-async function startTogether(boards: Readonly<Record<string, number>>, ports: StageOptions['ports']): Promise<Stage> {
+async function startTogether(
+  boards: Readonly<Record<string, number>>,
+  ports: StageOptions['ports'],
+  onLine: StageOptions['onLine'],
+): Promise<Stage> {
   const fleet = new SharedFleet();
   const servers = EDGES.map((name) => {
     const options = { name, dataDirectory: join(out, name), httpPort: ports[name], coapPort: null };
     return [name, new EdgeServer({ ...options, fleet: fleet.member() })] as const;
+  });
+  // Events reach all edges of the fleet: one tells them.
+  servers[0]![1].log.watch(({ event }) => {
+    if (event.type === 'fault') onLine(event.place, eventLine(event));
   });
   for (const [name, server] of servers) {
     await server.start();
