@@ -1,7 +1,10 @@
 // The command `npm run bench -- --fleet`: a fleet of simulated devices on many edges over NATS, as a table. Prints or gives
 // JSON. Knows what there is to measure, not how.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { measureFleet, type FleetNumbers, type FleetSizes } from './fleet/scenario.js';
-import { MissingTool } from './rivals/tools.js';
+import { updateDocument } from './report/document.js';
+import { MissingTool, ROOT } from './rivals/tools.js';
 import { natsVersion } from '../test/fleet/nats-server.js';
 
 export const FULL: FleetSizes = {
@@ -13,6 +16,8 @@ export const FULL: FleetSizes = {
   ttlMs: 6_000,
   signed: false,
 };
+
+const DOCUMENT = join(ROOT, 'docs', 'fleet.md');
 
 const grouped = (value: number): string => Math.round(value).toLocaleString('en-US');
 const ms = (value: number): string => (value < 100 ? `${value.toFixed(1)} ms` : `${grouped(value)} ms`);
@@ -58,7 +63,7 @@ export function formatFleet(numbers: FleetNumbers): string {
  * @throws MissingTool without nats-server
  */
 export async function runFleet(
-  wanted: { readonly json: boolean },
+  wanted: { readonly json: boolean; readonly document: boolean },
   sizes: FleetSizes,
   progress: (text: string) => void,
 ): Promise<number> {
@@ -66,5 +71,9 @@ export async function runFleet(
   const numbers = await measureFleet(sizes, progress);
   progress('');
   console.log(wanted.json ? JSON.stringify(numbers, null, 2) : formatFleet(numbers));
+  if (wanted.document) {
+    writeFileSync(DOCUMENT, updateDocument(readFileSync(DOCUMENT, 'utf8'), { scale: formatFleet(numbers) }));
+    console.error(`wrote ${DOCUMENT}`);
+  }
   return numbers.runs.twice > 0 || numbers.silent > 0 ? 1 : 0;
 }

@@ -37,7 +37,7 @@ const USAGE = `npm run bench -- [options]
                         (bench/imc-baseline.json) or --document (docs/os.md)
   --remote              requests over the serial line: instructions of the device, bytes on the wire; with --json
   --fleet               10,000 simulated devices on 20 edges over NATS (needs nats-server); with --json, or smaller with
-                        --devices N, --edges N, --seconds N; with --signed: edges that are enrolled
+                        --devices N, --edges N, --seconds N; with --signed: edges that are enrolled; --document (docs/fleet.md)
   --document            run all of that and write the tables of docs/performance.md and the chart
   --json                all measurements as JSON
   --chart               also write docs/benchmark.svg

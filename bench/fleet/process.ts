@@ -21,7 +21,7 @@ import type {
 /** Writes of one edge under way at a time while a fleet starts. */
 const WRITERS = 32;
 const LOOK_MS = 5;
-const PROBE_MS = 5;
+const PROBE_MS = 50;
 const OK = 0x45;
 const DAY_MS = 86_400_000;
 
