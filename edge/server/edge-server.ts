@@ -1,5 +1,6 @@
 // One edge, complete: the place that runs modules, what it shares with others, router, devices, and the gateways in front.
 // Takes options; gives an object that the command line and tests drive. Puts parts together; knows no terminal.
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import fastify, { type FastifyInstance } from 'fastify';
 import { SlotCompiler } from '../device/slot-compiler.js';
@@ -43,6 +44,13 @@ export interface EdgeServerOptions {
   /** Our own bugs, and what could not be brought back; default: standard error. */
   readonly report?: (error: unknown) => void;
 }
+
+/** What people want to know of an edge at a glance. */
+const machine = (): Record<string, string | number> => ({
+  host: hostname(),
+  platform: `${process.platform} ${process.arch}`,
+  node: process.version,
+});
 
 const LOOPBACK = '127.0.0.1';
 /** How often what dead movers have left is looked for. */
@@ -119,7 +127,7 @@ export class EdgeServer {
     await this.models.loadAll();
     await this.restore();
     this.restored = true;
-    await this.registry.announce({ name: this.place.name, kind: 'edge', edge: name, details: {} });
+    await this.registry.announce({ name: this.place.name, kind: 'edge', edge: name, details: machine() });
     this.telemetry.start();
     const recovering = setInterval(() => void this.recover(), RECOVER_PERIOD_MS);
     this.ending.push(() => clearInterval(recovering));
