@@ -34,7 +34,7 @@ const DEFAULT_MAX_FAILURES = 20;
 /** How often files and ends of tokens are looked at for answers that are still under way. */
 const SWEEP_MS = 2_000;
 /** Requests of one token that are being answered at a time. */
-const MAX_OPEN = 64;
+const MAX_OPEN = 128;
 
 export class HttpSecurity {
   private readonly sessions = new Sessions();

@@ -188,8 +188,8 @@ it('one token does not take all connections', async () => {
   const url = await server.listen({ port: 0, host: '127.0.0.1' });
   const end = new AbortController();
   const open = () => fetch(`${url}/api/events`, { headers: bearer(token), signal: end.signal });
-  const streams = await Promise.all(Array.from({ length: 70 }, open));
-  expect(streams.filter(({ status }) => status === 200).length).toBe(64);
+  const streams = await Promise.all(Array.from({ length: 134 }, open));
+  expect(streams.filter(({ status }) => status === 200).length).toBe(128);
   expect((await fetch(`${url}/api/fleet`, { headers: bearer(token) })).status).toBe(429);
   expect((await fetch(`${url}/api/fleet`, { headers: bearer(other) })).status).toBe(200);
   end.abort();
