@@ -111,6 +111,18 @@ describe.skipIf(chromium === null)('The page in rare states', { timeout: 120_000
     expect(await page.evaluate(() => document.activeElement?.getAttribute('data-menu'))).toBe('weather.filter');
   });
 
+  it('shows a move that began before the page, until the registry says that it is over', async () => {
+    edge = new FakeEdge();
+    small();
+    edge.add('weather', 'filter', 'edge:hub', { moving: { to: 'device:porch', since: Date.now() - 1000 } });
+    const page = await open();
+    await shows(page, '[data-module="weather.filter"] .on-its-way', 'to porch');
+    edge.modules.delete('weather.filter');
+    edge.add('weather', 'filter', 'edge:hub');
+    await page.waitForSelector('[data-place="edge:hub"] [data-module="weather.filter"]:not(.moving)');
+    expect(await page.$('[data-arriving]')).toBeNull();
+  });
+
   it('asks for a token, and goes on when it has one', async () => {
     edge = new FakeEdge();
     small();

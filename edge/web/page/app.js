@@ -87,8 +87,15 @@ export function tell(toast) {
   const id = ++toastNumber;
   state.toasts = [...state.toasts.slice(-3), { ...toast, id }];
   // What went wrong stays until it has been read.
-  if (toast.tone !== 'bad') setTimeout(() => dismiss(id), TOAST_MS);
+  if (toast.tone !== 'bad') setTimeout(() => fade(id), TOAST_MS);
   update();
+}
+
+/** Not while somebody is at it. @param {number} id */
+function fade(id) {
+  const element = document.querySelector(`[data-toast="${id}"]`);
+  if (element?.matches(':hover, :focus-within') === true) setTimeout(() => fade(id), TOAST_MS / 4);
+  else dismiss(id);
 }
 
 /** @param {number} id */

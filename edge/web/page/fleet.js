@@ -1,12 +1,13 @@
 // The fleet as the page knows it. Takes the answer of /api/fleet and events; gives places, modules with their short
 // history, moves, faults, logs. Knows no DOM and no network, so that it can be tested without a browser.
 /** @import { FleetEvent, FaultEvent, LogEvent, MoveEvent, ModuleStats, StatsEvent } from '../../fleet/events.js' */
-/** @import { PlaceRecord } from '../../fleet/types.js' */
+/** @import { Placement, PlaceRecord } from '../../fleet/types.js' */
 /** @import { FleetAnswer, FleetModule, Service } from './api.js' */
 
 /** Seconds that the small curves show. */
 export const HISTORY = 60;
 const MAX_LOGS = 2000;
+const SILENT_MOVER_MS = 15_000;
 const MAX_FAULTS = 50;
 
 /**
@@ -68,6 +69,7 @@ export class Fleet {
       const module = this.#module(entry, before.get(key));
       if (entry.stats !== null && module.stats === null) module.stats = entry.stats;
       this.modules.set(key, module);
+      this.#claim(key, entry);
     }
   }
 
@@ -97,6 +99,7 @@ export class Fleet {
         } else {
           const key = keyOf(event.placement);
           this.modules.set(key, this.#module(event.placement, this.modules.get(key)));
+          this.#claim(key, event.placement);
         }
         return true;
       case 'place':
@@ -135,6 +138,10 @@ export class Fleet {
   #stats(event) {
     for (const stats of event.modules) {
       const module = this.modules.get(keyOf(stats));
+      const move = this.moves.get(keyOf(stats));
+      // It runs there, and whoever moved it says nothing more.
+      if (move?.to === event.place && module?.place === move.to && event.time - move.time > SILENT_MOVER_MS)
+        this.moves.delete(keyOf(stats));
       if (module === undefined || module.place !== event.place || event.time <= module.measured) continue;
       const seconds = (event.time - module.measured) / 1000;
       const calls = stats.calls - (module.stats?.calls ?? stats.calls);
@@ -164,6 +171,21 @@ export class Fleet {
     if (event.step === 'done' && module !== undefined && module.place !== event.to)
       this.modules.set(key, this.#module({ ...module, place: event.to }, module));
     return true;
+  }
+
+  /**
+   * Moves that the registry knows of: one that has begun before the page was there, or whose mover has died.
+   * @param {string} key
+   * @param {Pick<Placement, 'thing' | 'module' | 'place' | 'moving'>} placement
+   */
+  #claim(key, { thing, module, place, moving }) {
+    const known = this.moves.get(key);
+    if (moving !== undefined && known === undefined) {
+      const base = { type: /** @type {const} */ ('move'), time: moving.since, id: '', place, thing, module };
+      this.moves.set(key, { ...base, from: place, to: moving.to, step: 'prepare', progress: 0.1 });
+    } else if (moving === undefined && known !== undefined && (known.id === '' || known.from === place)) {
+      this.moves.delete(key);
+    }
   }
 
   /**

@@ -200,7 +200,7 @@ export const toasts = () =>
 
 /** @param {Toast} toast */
 const toast = ({ id, tone, text, detail, action }) =>
-  html`<div class="toast">
+  html`<div class="toast" data-toast=${id}>
     <span class="condition ${tone}"></span>
     <div>
       <p>${text}</p>
