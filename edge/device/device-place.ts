@@ -423,9 +423,9 @@ export class DevicePlace implements PlaceLink, ModulePlace {
 
   private async store(resident: Resident, state: ModuleState): Promise<void> {
     const layout = (await this.compile(resident.content!.wasm, resident.slot, resident.module)).state;
-    const { identity } = readHeader(await this.api.stateBlock(resident.module, 0, 256), layout);
-    const stream = toDevice(state, layout, identity);
-    await storeState(this.api, layout, stream);
+    resident.identity ??= readHeader(await this.api.stateBlock(resident.module, 0, 256), layout).identity;
+    const stream = toDevice(state, layout, resident.identity);
+    await storeState(this.api, layout, stream, resident.known);
     resident.known = stream;
   }
 
@@ -447,7 +447,7 @@ export class DevicePlace implements PlaceLink, ModulePlace {
     if (code === ResponseCode.Changed || (await this.isHeld(module)) === false) return;
     if (code === ResponseCode.Conflict && known !== null && resident.frozenState) {
       const layout = (await this.compiled(resident)).state;
-      await storeState(this.api, layout, known);
+      await storeState(this.api, layout, known, null);
       code = await this.api.control(module, 'resume');
     } else if (code === ResponseCode.Conflict) code = await this.api.control(module, 'start');
     if (code !== ResponseCode.Changed) throw new Refused(code, `have ${module} go on`);

@@ -57,6 +57,8 @@ export { DEVICE_MODULE };
 const DEFAULT_CHECK_MS = 5000;
 const DEFAULT_RETRY_MS = 250;
 const MOST_BACKOFF = 20;
+/** A device has far fewer services; one that lies does not fill the registry. */
+const MOST_LINKS = 256;
 /** After console text a device is looked at early, but not more often than this. */
 const CONSOLE_CHECK_MS = 1000;
 
@@ -106,7 +108,8 @@ export class Device {
     // What is left: drivers, system services, and modules of which nothing is known.
     const claimed = new Set(list.flatMap(({ services }) => services.map(({ path }) => path)));
     const { payload } = await this.place.api.get('/.well-known/core');
-    const links = parseLinks(payload.toString()).filter(({ path }) => !claimed.has(path));
+    const listed = parseLinks(payload.toString()).slice(0, MOST_LINKS);
+    const links = listed.filter(({ path }) => !claimed.has(path));
     const model = SYSTEM_MODEL;
     list.push({ thing: name, module: DEVICE_MODULE, version: '', services: servicesOf(links), model, epoch: null });
     return list;

@@ -16,6 +16,8 @@ export interface Package {
 export class Resident {
   /** Its last snapshot stream: what has not changed since need not travel. */
   known: Buffer | null = null;
+  /** Of its code and its place, as the device says; null: not asked yet. */
+  identity: number | null = null;
   /** `known` is the state it was frozen with. */
   frozenState = false;
   /** When `phase` became what it is, in performance.now(). */

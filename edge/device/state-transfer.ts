@@ -23,11 +23,11 @@ export interface Fetched {
   readonly bytes: number;
 }
 
-const blockOf = (stream: Uint8Array, index: number): Uint8Array =>
+const blockOf = (stream: Buffer, index: number): Buffer =>
   stream.subarray(index * BLOCK_BYTES, (index + 1) * BLOCK_BYTES);
 
 /** Blocks of `stream` whose check sum is not that of the digest. */
-function differing(stream: Uint8Array, digest: readonly number[]): number[] {
+function differing(stream: Buffer, digest: readonly number[]): number[] {
   return digest.flatMap((sum, i) => (crc32(blockOf(stream, i)) === sum ? [] : [i]));
 }
 
@@ -56,12 +56,14 @@ export async function fetchState(
   for (let round = 0; round < ROUNDS; round++) {
     const digest = await api.digest(module, BLOCK_BYTES);
     bytes += 4 * digest.length;
-    const head = await api.stateBlock(module, 0, BLOCK_BYTES);
+    // A header that is as before says the same lengths.
+    const isKnown = stream.length > 0 && crc32(blockOf(stream, 0)) === digest[0];
+    const head = isKnown ? blockOf(stream, 0) : await api.stateBlock(module, 0, BLOCK_BYTES);
     const length = streamBytes(readHeader(head, layout));
     if (digest.length !== Math.ceil(length / BLOCK_BYTES)) continue;
     const next = Buffer.alloc(length);
     stream.copy(next);
-    head.copy(next);
+    next.set(head);
     stream = next;
     const missing = differing(stream, digest);
     const zero = Buffer.alloc(BLOCK_BYTES);
@@ -100,27 +102,35 @@ function runs(blocks: readonly number[]): { readonly first: number; readonly cou
   return found;
 }
 
-/** Makes the state of a held module that of `stream`; gives the bytes that travelled. */
-export async function storeState(api: Api, layout: StateLayout, stream: Buffer): Promise<number> {
+/**
+ * Makes the state of a held module that of `stream`; gives the bytes that travelled.
+ * @param have what the module was given last, or null: only a guess at where to begin, as the check sums have the last word
+ */
+export async function storeState(api: Api, layout: StateLayout, stream: Buffer, have: Buffer | null): Promise<number> {
   const { module } = layout;
   let bytes = 0;
   const put = async (offset: number, end: number): Promise<void> => {
     await api.writeState(module, offset, stream.subarray(offset, end));
     bytes += end - offset;
   };
+  const blocks = Math.ceil(stream.length / BLOCK_BYTES);
+  const all = Array.from({ length: blocks }, (_, i) => i);
+  const missing = async (): Promise<number[]> => {
+    const digest = await api.digest(module, BLOCK_BYTES);
+    bytes += 4 * digest.length;
+    return digest.length === blocks ? differing(stream, digest) : all;
+  };
+  const changed = (before: Buffer): number[] => all.filter((i) => blockOf(before, i).compare(blockOf(stream, i)) !== 0);
   for (let round = 0; round < ROUNDS; round++) {
     // The header says how long everything is: what the device sums up afterwards has the same blocks.
     await put(0, STREAM_HEADER_BYTES);
-    const digest = await api.digest(module, BLOCK_BYTES);
-    bytes += 4 * digest.length;
-    const missing =
-      digest.length === Math.ceil(stream.length / BLOCK_BYTES)
-        ? differing(stream, digest)
-        : Array.from({ length: Math.ceil(stream.length / BLOCK_BYTES) }, (_, i) => i);
-    if (missing.length === 0) return bytes;
-    await each(WRITES_AT_ONCE, neighbours(missing), ({ first, count }) =>
+    const known = round === 0 && have?.length === stream.length;
+    const wanted = known ? changed(have) : await missing();
+    if (wanted.length === 0 && !known) return bytes;
+    await each(WRITES_AT_ONCE, neighbours(wanted), ({ first, count }) =>
       put(first * BLOCK_BYTES, Math.min(stream.length, (first + count) * BLOCK_BYTES)),
     );
+    if ((await missing()).length === 0) return bytes;
   }
   throw new DiagnosticError('W904', `state of ${module}: the device does not have what was sent`);
 }
