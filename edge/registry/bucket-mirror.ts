@@ -64,6 +64,11 @@ export class BucketMirror {
     return this.complete ? this.bucket : null;
   }
 
+  /** The bucket, whether its contents are here or not; null before it was first seen. */
+  get handle(): KV | null {
+    return this.bucket;
+  }
+
   close(): void {
     this.closed = true;
     this.unwatch();

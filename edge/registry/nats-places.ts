@@ -129,13 +129,16 @@ export class NatsPlaces {
   }
 
   private async tick(): Promise<void> {
-    const bucket = this.connection.connected ? await this.mirror.ready(0) : null;
-    if (bucket === null) return;
+    const { handle } = this.mirror;
+    if (handle === null || !this.connection.connected) return;
+    // Others must not take this edge for dead while it still reads what it has missed.
+    const key = joinKey(BEAT, this.options.edge);
+    const beat = this.records.write(key, { session: this.options.session });
+    await handle.put(key, beat, { timeout: this.options.ttlMs });
+    if ((await this.mirror.ready(0)) === null) return;
     const now = performance.now();
     for (const [edge, { heard }] of this.beats)
       if (now - Math.max(heard, this.silentSince) > this.options.ttlMs) this.gone(edge);
-    const key = joinKey(BEAT, this.options.edge);
-    await bucket.put(key, this.records.write(key, { session: this.options.session }), { timeout: this.options.ttlMs });
     // Many places take longer than the pause between heartbeats.
     if (this.saving) return;
     this.saving = true;
@@ -175,6 +178,7 @@ export class NatsPlaces {
   }
 
   private reset(entries: readonly BucketEntry[]): void {
+    this.silentSince = performance.now();
     const names = new Set([...this.announced.keys(), ...this.own.keys()]);
     const beats = new Set<string>();
     this.announced.clear();
