@@ -132,11 +132,18 @@ function onEvent(event, id) {
   if (event.type === 'place' && event.record === null) announce(`${event.name.replace(':', ' ')} is away`, true);
 }
 
+/** Ids of moves that have been announced: uploads tell their progress step by step. @type {Set<string>} */
+const begun = new Set();
+
 /** @param {MoveEvent} event */
 function onMove(event) {
-  const { module, thing, from, to, step } = event;
+  const { id, module, thing, from, to, step } = event;
   const route = `from ${placeName(from)} to ${placeName(to)}`;
-  if (step === 'prepare') announce(`Moving ${module} ${route}`);
+  if (step === 'done' || step === 'failed') begun.delete(id);
+  else if (!begun.has(id)) {
+    begun.add(id);
+    announce(`Moving ${module} ${route}`);
+  }
   if (step === 'failed') {
     const text = `${module} was not moved to ${placeName(to)}. It runs on at ${placeName(from)}.`;
     tell({ tone: 'bad', text, detail: [event.reason ?? 'no reason was given'] });
