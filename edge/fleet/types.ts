@@ -20,8 +20,10 @@ export interface Placement {
   readonly thing: string;
   readonly module: string;
   readonly version: string;
-  /** SHA-256 of the .wasm, hexadecimal: what a cache of compiled code goes by. */
+  /** SHA-256 of the .wasm, hexadecimal: what a cache of compiled code goes by. Empty: it is built into a device's image. */
   readonly hash: string;
+  /** For a module that is built in: hash of a package that has its manifest entry and no code, for the types. */
+  readonly manifest?: string;
   /** `edge:NAME` or `device:NAME`. */
   readonly place: string;
   /** Grows by one with each move; a place that serves an older epoch must stop. */

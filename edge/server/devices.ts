@@ -4,6 +4,7 @@ import type { KeyObject } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import { Device, DEVICE_MODULE, type Registration } from '../device/device.js';
 import type { SlotCompiler } from '../device/slot-compiler.js';
+import { embedManifest } from '../../manifest/section.js';
 import type { FirmwareDescription } from '../../manifest/firmware.js';
 import type { FleetEvents } from '../fleet/events.js';
 import { recover } from '../fleet/migrate.js';
@@ -13,7 +14,6 @@ import type { PlaceDirectory } from '../router/places.js';
 import type { Router } from '../router/router.js';
 import { DeviceTelemetry } from './device-telemetry.js';
 import type { FaultExplainer } from './faults.js';
-import type { Models } from './models.js';
 
 export interface AttachedDevice {
   readonly name: string;
@@ -35,11 +35,13 @@ export interface DevicesOptions {
   readonly router: Router;
   readonly places: PlaceDirectory;
   readonly packages: PackageStore;
-  readonly models: Models;
   readonly events: FleetEvents;
   readonly faults: FaultExplainer;
   readonly compiler: SlotCompiler;
 }
+
+/** A WebAssembly module with nothing in it. */
+const NO_CODE = Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0);
 
 interface Attached {
   readonly spec: AttachedDevice;
@@ -123,10 +125,9 @@ export class Devices {
     place: string,
     { thing, module, version, services, model, epoch }: Registration,
   ): Promise<void> {
-    const { registry, models } = this.options;
+    const { registry, packages } = this.options;
     const stored = registry.placement(thing, module);
     if (stored !== null && epoch !== null) return;
-    if (model !== null && epoch === null) models.addBuiltIn(thing, model);
     const { value } = stored ?? {};
     if (value !== undefined && value.place !== place && module !== DEVICE_MODULE) {
       const other = value.hash === '' ? 'is also built into the image of' : 'is built in here, and also runs at';
@@ -134,16 +135,19 @@ export class Devices {
       // What somebody has put somewhere counts more than what an image brings along.
       if (value.hash !== '') return;
     }
+    const isBuiltIn = model !== null && epoch === null && module !== DEVICE_MODULE;
+    const manifest = isBuiltIn ? await packages.put(embedManifest(NO_CODE, model.travelling)) : null;
     const placement: Placement = {
       thing,
       module,
       version,
       hash: '',
+      ...(manifest === null ? {} : { manifest }),
       place,
       epoch: epoch ?? (value?.epoch ?? 0) + 1,
       services,
     };
-    const same = value?.place === place && value.version === version;
+    const same = value?.place === place && value.version === version && value.manifest === placement.manifest;
     if (same && JSON.stringify(value.services) === JSON.stringify(services)) return;
     await registry.put(placement, stored?.revision ?? 0);
   }

@@ -108,12 +108,12 @@ export class EdgeServer {
     this.places.add(this.place);
     this.modules = new Modules({ registry, packages, places: this.places, home });
     this.moves = new Moves({ registry, packages, events, modules: this.modules });
-    const { router, places, models } = this;
+    const { router, places } = this;
     const folder = (of: string): string | null =>
       options.dataDirectory === null ? null : join(options.dataDirectory, of);
     this.states = new SavedStates(folder('states'));
     const compiler = new SlotCompiler(folder('compiled'));
-    this.devices = new Devices({ edge: name, registry, router, places, packages, models, events, faults, compiler });
+    this.devices = new Devices({ edge: name, registry, router, places, packages, events, faults, compiler });
     fleet.serve({
       link: (place) => (place === home ? this.place : this.devices.link(place)),
       place: (place) => this.places.findHere(place),

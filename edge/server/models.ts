@@ -1,15 +1,17 @@
 // Manifest entries of the modules in the fleet, for the types of payloads. Takes the registry and the packages; follows
 // changes. Knows no place.
 import type { ModuleModel } from '../../manifest/model.js';
+import { DEVICE_MODULE, SYSTEM_MODEL } from '../device/system-services.js';
 import { modelOfPackage } from '../fleet/edge-place.js';
 import type { PackageStore } from '../fleet/packages.js';
 import type { Placement, Registry } from '../fleet/types.js';
 import type { Directory } from '../gateway/directory.js';
 
+/** Hash of the package that has the manifest entry; empty: there is none. */
+const packageOf = ({ hash, manifest }: Placement): string => manifest ?? hash;
+
 export class Models implements Directory {
   private readonly byHash = new Map<string, ModuleModel>();
-  /** Of modules without a package: what is built into a device's image. */
-  private readonly builtIn = new Map<string, ModuleModel>();
   private readonly unwatch: () => void;
 
   constructor(
@@ -24,11 +26,8 @@ export class Models implements Directory {
   modelOf(thing: string, module: string): ModuleModel | null {
     const placement = this.registry.placement(thing, module)?.value;
     if (placement === undefined) return null;
-    return this.byHash.get(placement.hash) ?? this.builtIn.get(`${thing}/${module}`) ?? null;
-  }
-
-  addBuiltIn(thing: string, model: ModuleModel): void {
-    this.builtIn.set(`${thing}/${model.name}`, model);
+    if (module === DEVICE_MODULE && placement.hash === '') return SYSTEM_MODEL;
+    return this.byHash.get(packageOf(placement)) ?? null;
   }
 
   /** Reads what is not known yet. */
@@ -40,7 +39,9 @@ export class Models implements Directory {
     this.unwatch();
   }
 
-  private async load({ thing, hash }: Placement): Promise<void> {
+  private async load(placement: Placement): Promise<void> {
+    const { thing } = placement;
+    const hash = packageOf(placement);
     if (hash === '' || this.byHash.has(hash)) return;
     try {
       const wasm = await this.packages.get(hash);
