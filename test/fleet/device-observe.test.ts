@@ -63,14 +63,7 @@ beforeAll(async () => {
     {
       name: 'near',
       wat: `${IMPORTS} (memory (export "memory") 1) ${handler('near', `(i32.store8 (local.get $r) (i32.const 110)) (i32.const ${word(2.05, 1)})`)}`,
-      provides: [
-        {
-          method: 'GET',
-          path: '/near',
-          handler: 'near',
-          contract: { response: bytes(1), deadline: '1ms' },
-        },
-      ],
+      provides: [{ method: 'GET', path: '/near', handler: 'near', contract: { response: bytes(1), deadline: '1ms' } }],
     },
   ]);
 }, 120_000);
@@ -82,9 +75,8 @@ const isRegistration = (packet: ParsedPacket): boolean =>
   isRequest(packet) && optionOf(packet, 'Observe') !== undefined;
 /** The smallest number of bytes that a number needs. */
 const uint = (value: number): Buffer => {
-  const all = Buffer.alloc(4);
-  all.writeUInt32BE(value);
-  return all.subarray(all.findIndex((byte) => byte !== 0) + 1 === 0 ? 4 : all.findIndex((byte) => byte !== 0));
+  const digits = value === 0 ? '' : value.toString(16);
+  return Buffer.from(digits.length % 2 === 0 ? digits : `0${digits}`, 'hex');
 };
 const options = (observe: number | null, maxAge?: number): { name: string; value: Buffer }[] => [
   ...(observe === null ? [] : [{ name: 'Observe', value: uint(observe) }]),
@@ -391,7 +383,6 @@ describe('many notifications', () => {
       return Uint8Array.from([...frame, ...(late.length > 2 ? late.shift()! : [])]);
     };
     link.fromDevice = () => random() > 0.15;
-    let before = -1;
     for (let value = 1; value <= 100; value++) {
       const messageId = mid++;
       for (let attempt = 0; settled(messageId) === undefined; attempt++) {
@@ -402,8 +393,6 @@ describe('many notifications', () => {
       const seen = lines.map((line) => Number(line.split(' ')[2]));
       // In order, none twice; a state that was acknowledged has been told.
       expect(seen).toEqual([value]);
-      expect(value).toBeGreaterThan(before);
-      before = value;
     }
   });
 });
