@@ -2,11 +2,13 @@
 // (firmware/core/imc.c), has the module run it. What is not here goes elsewhere. Knows no thread.
 import { CALL_DEPTH, METHOD_NUMBERS, ResponseCode } from '../../compiler/abi/os-layout.js';
 import { payloadBounds } from '../../manifest/model.js';
+import { breachOf } from '../imc/answers.js';
 import { checkPayload } from '../imc/payload.js';
 import { TokenBucket } from '../imc/rate.js';
 import { RouteTable, segmentsOf } from '../imc/routes.js';
 import { mayCall } from '../security/callers.js';
 import type { Answer } from '../worker/protocol.js';
+import { AREA_BYTES } from '../worker/shared.js';
 import type { BuiltIn } from './built-in.js';
 import type { Chains } from './chains.js';
 import type { EdgeModule } from './edge-module.js';
@@ -35,8 +37,6 @@ export interface DispatcherOptions {
   readonly now: () => number;
 }
 
-/** Bytes of text that an error response may carry, as on the device. */
-const MAX_ERROR_TEXT = 64;
 const EMPTY = new Uint8Array(0);
 
 export const bare = (code: number): Answer => ({ code, payload: EMPTY });
@@ -66,6 +66,18 @@ export class Dispatcher {
   find(uri: string, method: number): HostedService | null {
     const found = this.routes.find(segmentsOf(uri), method);
     return found === null || found === 'method' ? null : found.value;
+  }
+
+  /** A service that a module's thread can call without the host, and what its path's parameters are then; else null. */
+  direct(uri: string, method: number, caller: string): { found: HostedService; parameters: string[] } | null {
+    if (this.options.builtIn.find(segmentsOf(uri), method) !== null) return null;
+    const found = this.routes.find(segmentsOf(uri), method);
+    if (found === null || found === 'method') return null;
+    const { service, rate } = found.value;
+    const { callers, response } = service.contract;
+    const fits = response === null || payloadBounds(response).max <= AREA_BYTES;
+    if (rate !== null || !fits || !mayCall(callers, caller)) return null;
+    return { found: found.value, parameters: found.parameters };
   }
 
   /** Answers a request, wherever its service is. */
@@ -145,20 +157,9 @@ export class Dispatcher {
   }
 }
 
-/** What a handler may answer; otherwise it has a fault. */
+/** An answer as the caller gets it: one that a handler may not give is a fault of its module. */
 function checkAnswer(module: EdgeModule, { contract, path }: ServiceModel, result: Answer): Answer {
-  const { code, payload } = result;
-  const kind = code >> 5;
-  const type = contract.response;
-  let breach: string | null = null;
-  if (kind !== 2 && kind !== 4 && kind !== 5)
-    breach = `answers with code ${kind}.${String(code & 31).padStart(2, '0')}`;
-  else if (kind !== 2) breach = payload.length > MAX_ERROR_TEXT ? `error text of ${payload.length} bytes` : null;
-  else if (payload.length === 0) {
-    // Only content must be there: 2.04 and the like come without.
-    const missing = code === ResponseCode.Content && type !== null && payloadBounds(type).min > 0;
-    if (missing) breach = 'answers without its payload';
-  } else if (checkPayload(payload, type) !== null) breach = 'answers against its contract';
+  const breach = breachOf(result.code, result.payload, contract.response);
   if (breach === null) return result;
   module.breach(`/${path}: ${breach}`);
   return bare(ResponseCode.InternalServerError);

@@ -34,6 +34,9 @@ export class EdgeHost {
   readonly origin = performance.timeOrigin + performance.now();
   private readonly modules = new Map<string, EdgeModule>();
   private readonly chains = new Chains();
+  /** Changes with the modules: threads look here before they call each other. */
+  private readonly epoch = new Int32Array(new SharedArrayBuffer(4));
+  private nextIndex = 1;
   private readonly grants = new GrantTable(
     () => this.now(),
     ({ holder, usedBy }) => this.modules.get(holder)?.doom(usedBy),
@@ -59,7 +62,7 @@ export class EdgeHost {
     const { dispatcher } = this;
     const module = (name: string): EdgeModule | undefined => this.modules.get(name);
     const localUri = (uri: string): string => this.localUri(uri);
-    this.questions = new Questions({ chains, dispatcher, grants, timers, subscriptions, module, localUri });
+    this.questions = new Questions({ dispatcher, grants, timers, subscriptions, module, localUri });
   }
 
   /** Milliseconds since the start of the host. */
@@ -87,6 +90,7 @@ export class EdgeHost {
   async add({ model, wasm, state }: EdgeModuleInput): Promise<boolean> {
     if (this.modules.has(model.name)) throw new InternalError(`${this.name} has a module "${model.name}" already`);
     const { name } = model;
+    const index = this.nextIndex++;
     const module: EdgeModule = new EdgeModule(
       model,
       wasm,
@@ -97,16 +101,27 @@ export class EdgeHost {
         fault: (fault) => this.emit({ type: 'fault', fault }),
         state: (value) => this.stateChanged(model, value),
         ended: () => this.forget(name),
+        freed: (other) => this.modules.get(other)?.freed(),
+        threadChanged: () => this.changed(),
+        released: (caller) => {
+          for (const other of this.modules.values()) if (other.index === caller) other.wake();
+        },
+        exited: () => {
+          for (const other of this.modules.values()) if (other !== module) other.callerGone(index);
+        },
       },
       {
         origin: this.origin,
         slackMs: this.options.slackMs ?? DEFAULT_SLACK_MS,
         chains: this.chains,
         limits: planModule(model, wasm),
+        index,
+        epoch: this.epoch.buffer as SharedArrayBuffer,
       },
     );
     this.modules.set(name, module);
     this.dispatcher.add(module);
+    this.changed();
     const started = await module.start(state?.scalars);
     if (started && state !== undefined) {
       this.timers.restore(name, state.timers);
@@ -121,6 +136,7 @@ export class EdgeHost {
     if (module === undefined) return false;
     this.modules.delete(name);
     this.dispatcher.remove(module);
+    this.changed();
     this.forget(name);
     await module.stop(moved);
     this.subscriptions.settle(() => false);
@@ -192,6 +208,11 @@ export class EdgeHost {
   writeConsole(module: string, bytes: Uint8Array): void {
     const end = bytes[bytes.length - 1] === NEWLINE ? '' : '\n';
     this.emit({ type: 'console', module, bytes: Buffer.concat([Buffer.from(`${module}: `), bytes, Buffer.from(end)]) });
+  }
+
+  /** What threads know of each other is void. */
+  private changed(): void {
+    Atomics.add(this.epoch, 0, 1);
   }
 
   private emit(event: HostEvent): void {

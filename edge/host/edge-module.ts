@@ -1,50 +1,17 @@
 // One module of an edge host over its life: started, invoked one call at a time, restarted after faults by its policy,
 // paused for a move. Takes a manifest entry and wasm; knows no route and no other module.
 import { InternalError } from '../../compiler/diagnostics.js';
+import { payloadBounds } from '../../manifest/model.js';
 import { numberRequirements, type NumberedRequirement } from '../../manifest/requirements.js';
-import type { MemoryLimits } from '../module/interface.js';
-import type { Fault, HandlerRequest, HostQuestion, Invocation } from '../worker/protocol.js';
+import type { CalledBinding, Fault } from '../worker/protocol.js';
 import type { ScalarSnapshot } from '../worker/snapshot.js';
-import type { Chains, Holder } from './chains.js';
+import type { Holder } from './chains.js';
+import { DirectCounts } from './direct-counts.js';
+import type { Job, JobResult, ModuleEvents, ModuleOptions } from './job.js';
 import { LatencyWindow } from './latency.js';
 import { ModuleThread, type Ending } from './module-thread.js';
 import { RestartPlan } from './restart-plan.js';
-import type { FaultReport, ModuleModel, ModuleStatus, RunState } from './types.js';
-
-/** What an invocation is for; `depth` counts the calls of its chain. */
-export interface Job {
-  readonly chain: number;
-  readonly depth: number;
-  readonly entry: string;
-  readonly request: HandlerRequest | null;
-  readonly args: readonly number[];
-  readonly deadlineUs: number;
-  /** Asked when its turn has come; false: it is void. */
-  readonly begins?: () => boolean;
-  /** What it needs is fetched when its turn has come; the module is its own meanwhile. Gives arguments, and data. */
-  readonly fetch?: () => Promise<Pick<Invocation, 'args' | 'delivery'>>;
-}
-
-/** `unavailable`: not running, or too many wait; `moved`: it has left this host while the job waited. */
-export type JobResult = Ending | { readonly type: 'unavailable' } | { readonly type: 'moved' };
-
-export interface ModuleEvents {
-  question(question: HostQuestion): unknown;
-  log(text: string): void;
-  console(bytes: Uint8Array): void;
-  fault(report: FaultReport): void;
-  state(state: RunState): void;
-  /** The instance is gone: what belonged to it is void. */
-  ended(): void;
-}
-
-export interface ModuleOptions {
-  readonly origin: number;
-  /** Milliseconds that every deadline is extended to at least. */
-  readonly slackMs: number;
-  readonly chains: Chains;
-  readonly limits: MemoryLimits;
-}
+import type { FaultReport, ModuleModel, ModuleStatus, RunState, ServiceModel } from './types.js';
 
 interface Waiting {
   readonly job: Job;
@@ -69,7 +36,6 @@ export class EdgeModule implements Holder {
   /** It comes with a state from elsewhere. */
   private moving = false;
   private idleWaiters: (() => void)[] = [];
-  private nextInvocation = 1;
   /** Counts faults: what an earlier instance still ends as is no news. */
   private generation = 0;
   private calls = 0;
@@ -79,6 +45,7 @@ export class EdgeModule implements Holder {
   private readonly restarts: RestartPlan;
   private readonly latency = new LatencyWindow();
   private restartTimer: NodeJS.Timeout | null = null;
+  private readonly direct = new DirectCounts();
 
   constructor(
     readonly model: ModuleModel,
@@ -93,16 +60,22 @@ export class EdgeModule implements Holder {
 
   get status(): ModuleStatus {
     const { name, version } = this.model;
-    const { calls, faults, lastFault, memoryBytes, runState: state } = this;
+    const { faults, lastFault, memoryBytes, runState: state } = this;
+    this.direct.read(this.latency);
+    const calls = this.calls + this.direct.calls;
     const { count: restarts } = this.restarts;
     const latency = this.latency.read(performance.now());
     const memoryMaxBytes = this.options.limits[0]?.maxBytes ?? 0;
     return { name, version, state, calls, faults, restarts, lastFault, latency, memoryBytes, memoryMaxBytes };
   }
 
+  get index(): number {
+    return this.options.index;
+  }
+
   /** The chain that has this module now, or null. */
   get chain(): number | null {
-    return this.runningChain;
+    return this.runningChain ?? this.thread?.lock.chain ?? null;
   }
 
   /** Can it take requests, now or (paused for a move) later? */
@@ -135,9 +108,9 @@ export class EdgeModule implements Holder {
       const { chains } = this.options;
       const { startDeadlineUs } = this.model;
       const chain = chains.begin();
-      const ending = await chains.within(chain, this, startDeadlineUs, () =>
+      const ending = await chains.within(chain, this, () =>
         thread.invoke({
-          id: this.nextInvocation++,
+          id: thread.nextInvocation(),
           chain,
           depth: 0,
           entry: null,
@@ -146,6 +119,7 @@ export class EdgeModule implements Holder {
           delivery: null,
           // Instantiation, _initialize and on_start, each.
           deadline: thread.now() + (3 * startDeadlineUs) / US_PER_MS,
+          deadlineUs: startDeadlineUs,
         }),
       );
       this.memoryBytes = thread.memoryBytes || this.memoryBytes;
@@ -156,6 +130,7 @@ export class EdgeModule implements Holder {
     }
     if (this.thread !== thread) return false;
     this.fresh = false;
+    thread.lock.open();
     this.enter('running');
     this.next();
     return true;
@@ -165,14 +140,13 @@ export class EdgeModule implements Holder {
   run(job: Job): Promise<JobResult> {
     if (!(this.available || this.arriving) || this.queue.length >= MAX_WAITING)
       return Promise.resolve({ type: 'unavailable' });
-    const { chain, deadlineUs } = job;
+    const { chain } = job;
     return this.options.chains.within(
       chain,
       this,
-      deadlineUs,
       () =>
         new Promise((settle) => {
-          if (this.runningChain === chain) void this.dispatch({ job, settle });
+          if (this.chain === chain) void this.dispatch({ job, settle });
           else {
             this.queue.push({ job, settle });
             this.next();
@@ -190,7 +164,7 @@ export class EdgeModule implements Holder {
     this.enter('stopped');
     this.dropQueue(moved ? 'moved' : 'unavailable');
     const { thread } = this;
-    this.thread = null;
+    this.dropThread();
     await thread?.stop();
   }
 
@@ -203,7 +177,10 @@ export class EdgeModule implements Holder {
   async pause(): Promise<boolean> {
     if (this.runState !== 'running') return false;
     this.paused = true;
-    if (this.running > 0) await new Promise<void>((resolve) => this.idleWaiters.push(resolve));
+    await new Promise<void>((resolve) => {
+      this.idleWaiters.push(resolve);
+      this.next();
+    });
     return this.paused;
   }
 
@@ -242,8 +219,18 @@ export class EdgeModule implements Holder {
   private spawn(): ModuleThread {
     const { events, options, model } = this;
     const thread: ModuleThread = new ModuleThread(
-      { name: model.name, wasm: this.wasm, limits: options.limits, args: model.args, env: model.env },
-      options.origin,
+      {
+        name: model.name,
+        wasm: this.wasm,
+        limits: options.limits,
+        args: model.args,
+        env: model.env,
+        origin: options.origin,
+        slackMs: options.slackMs,
+        index: options.index,
+        stats: this.direct.shared,
+        epoch: options.epoch,
+      },
       {
         question: (question) => events.question(question),
         log: (text) => events.log(text),
@@ -251,13 +238,22 @@ export class EdgeModule implements Holder {
         crashed: (message) => {
           if (this.thread !== thread) return;
           this.report({ reason: 'killed', message, backtrace: [] });
-          this.thread = null;
+          this.dropThread();
           this.restartLater();
         },
+        faulted: (fault) => {
+          if (this.thread !== thread) return;
+          const threadEnded = false;
+          if (fault.reason === 'deadline expired') this.failed({ type: 'expired', fault, threadEnded });
+          else this.failed({ type: 'faulted', fault });
+        },
+        freed: (name) => events.freed(name),
+        exited: () => events.exited(),
+        released: (index) => events.released(index),
       },
-      options.slackMs,
     );
     this.thread = thread;
+    events.threadChanged();
     return thread;
   }
 
@@ -267,14 +263,46 @@ export class EdgeModule implements Holder {
     this.events.state(state);
   }
 
+  /** The host waited for a thread that called here; it has gone. */
+  freed(): void {
+    this.next();
+  }
+
+  /** What its thread waits for may have happened. */
+  wake(): void {
+    this.thread?.wake();
+  }
+
+  /** Another module's thread is gone, which may have called here. */
+  callerGone(index: number): void {
+    this.thread?.lock.callerGone(index);
+    this.next();
+  }
+
+  /** Lets another module call a service here without the host. */
+  bind(caller: EdgeModule, service: ServiceModel, uri: string, parameters: readonly string[]): CalledBinding | null {
+    if (this.thread === null || caller.thread === null) return null;
+    const { request, response, deadlineUs } = service.contract;
+    const { path, handler: entry } = service;
+    return this.thread.bind(
+      caller.thread,
+      { entry, uri, parameters, caller: caller.model.name, path, response, deadlineUs },
+      { module: this.model.name, request, leastCapacity: response === null ? 0 : payloadBounds(response).min },
+    );
+  }
+
   private next(): void {
-    while (this.running === 0 && !this.paused && this.runState === 'running') {
-      const waiting = this.queue.shift();
-      if (waiting === undefined) break;
-      if (waiting.job.begins?.() === false) waiting.settle({ type: 'unavailable' });
-      else void this.dispatch(waiting);
+    if (this.running > 0 || (this.queue.length === 0 && this.idleWaiters.length === 0 && !this.paused))
+      return this.running > 0 ? undefined : this.thread?.lock.release();
+    if (this.runState !== 'running') return;
+    // Another thread has it: `freed` comes back here.
+    if (this.thread?.lock.hold() === false) return;
+    if (this.paused) return this.idleWaiters.splice(0).forEach((resolve) => resolve());
+    for (let waiting = this.queue.shift(); waiting !== undefined; waiting = this.queue.shift()) {
+      if (waiting.job.begins?.() !== false) return void this.dispatch(waiting);
+      waiting.settle({ type: 'unavailable' });
     }
-    if (this.running === 0) this.idleWaiters.splice(0).forEach((resolve) => resolve());
+    this.thread?.lock.release();
   }
 
   private async dispatch({ job, settle }: Waiting): Promise<void> {
@@ -289,8 +317,8 @@ export class EdgeModule implements Holder {
     const begin = performance.now();
     const { args, delivery } = (await job.fetch?.()) ?? { args: job.args, delivery: null };
     const deadline = thread.now() + deadlineUs / US_PER_MS;
-    const id = this.nextInvocation++;
-    const ending = await thread.invoke({ id, chain, depth, entry, request, args, delivery, deadline });
+    const id = thread.nextInvocation();
+    const ending = await thread.invoke({ id, chain, depth, entry, request, args, delivery, deadline, deadlineUs });
     this.running--;
     this.runningChain = this.running === 0 ? null : outer;
     this.memoryBytes = thread.memoryBytes || this.memoryBytes;
@@ -305,11 +333,11 @@ export class EdgeModule implements Holder {
 
   /** An invocation (or the start) has ended badly: the state is suspect. */
   private failed(ending: Exclude<Ending, { type: 'answered' }>): void {
-    if (ending.type === 'gone') this.thread = null;
+    if (ending.type === 'gone') this.dropThread();
     else {
       this.report(ending.fault);
       // It did not end when asked to: its thread has been ended.
-      if (ending.type === 'expired' && ending.threadEnded) this.thread = null;
+      if (ending.type === 'expired' && ending.threadEnded) this.dropThread();
       if (ending.fault.reason === 'exited' && this.model.restart.policy !== 'always') return this.retire('stopped');
     }
     this.restartLater();
@@ -333,7 +361,13 @@ export class EdgeModule implements Holder {
     }, delay);
   }
 
+  private dropThread(): void {
+    this.thread = null;
+    this.events.threadChanged();
+  }
+
   private retire(state: RunState): void {
+    this.thread?.lock.close();
     this.fresh = false;
     this.generation++;
     this.paused = false;

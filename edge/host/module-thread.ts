@@ -1,18 +1,20 @@
 // The host's side of one module's thread: starts it, sends invocations, ends what passes its deadline. Takes wasm bytes
 // and callbacks; knows no route, no contract and no restart policy.
 import { Worker } from 'node:worker_threads';
-import {
-  CONTROL_WORDS,
-  ControlWord,
-  type Answer,
-  type Fault,
-  type HostQuestion,
-  type Invocation,
-  type ToHost,
-  type ToModule,
-  type WorkerData,
+import type {
+  Answer,
+  CalledBinding,
+  Fault,
+  HostQuestion,
+  Invocation,
+  ServedBinding,
+  ToHost,
+  ToModule,
+  WorkerData,
 } from '../worker/protocol.js';
+import { CONTROL_BYTES, ControlWord, ring } from '../worker/shared.js';
 import type { ScalarSnapshot } from '../worker/snapshot.js';
+import { ThreadLock } from './thread-lock.js';
 
 /** How an invocation ended. */
 export type Ending =
@@ -29,6 +31,14 @@ export interface ThreadEvents {
   console(bytes: Uint8Array): void;
   /** The thread has ended by itself: an error of ours, or out of memory. */
   crashed(message: string): void;
+  /** A request of another thread ended so. */
+  faulted(fault: Fault): void;
+  /** A module that was waited for is free. */
+  freed(module: string): void;
+  /** It does nothing any more. */
+  exited(): void;
+  /** The thread of module `index` must not wait for this one. */
+  released(index: number): void;
 }
 
 interface Open {
@@ -37,9 +47,8 @@ interface Open {
   readonly since: number;
   /** Milliseconds that it may run by itself: while it waits for the host or a callee, its time stands still. */
   readonly budget: number;
-  waited: number;
-  /** Since when it waits; null: it runs. */
-  waitingSince: number | null;
+  /** Milliseconds that its thread had waited for others before. */
+  readonly waited: number;
   /** When it was told to end. */
   toldAt: number | null;
 }
@@ -54,10 +63,16 @@ const LOADER = `import(${JSON.stringify(TSX)}).then(({ register }) => (register(
 const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 96, maxYoungGenerationSizeMb: 16, stackSizeMb: 2 };
 /** Compiled code looks every now and then whether its time is over; what does not in this time is ended with its thread. */
 const GRACE_MS = 500;
+/** Callers' targets that a thread knows. */
+const MAX_BINDINGS = 1000;
 
 export class ModuleThread {
   private readonly worker: Worker;
-  private readonly control = new Int32Array(new SharedArrayBuffer(4 * CONTROL_WORDS));
+  private readonly control = new Int32Array(new SharedArrayBuffer(CONTROL_BYTES));
+  readonly lock = new ThreadLock(this.control, (caller) => this.events.released(caller));
+  private readonly slack: number;
+  private readonly origin: number;
+  private nextBinding = 1;
   private readonly open = new Map<number, Open>();
   private readonly replies = new Map<number, (message: ToHost | null) => void>();
   private nextReply = 1;
@@ -70,14 +85,13 @@ export class ModuleThread {
   readonly ready = new Promise<void>((resolve) => (this.isReady = resolve));
 
   constructor(
-    module: Omit<WorkerData, 'origin' | 'control'>,
-    /** Milliseconds since the epoch that the modules' clock counts from. */
-    private readonly origin: number,
+    module: Omit<WorkerData, 'control'>,
     private readonly events: ThreadEvents,
-    /** Milliseconds that a deadline is at least extended to: threads are scheduled by the host's system. */
-    private readonly slack: number,
   ) {
-    const workerData: WorkerData = { ...module, origin, control: this.control.buffer as SharedArrayBuffer };
+    this.slack = module.slackMs;
+    this.origin = module.origin;
+    this.control[ControlWord.Invocation] = 1;
+    const workerData: WorkerData = { ...module, control: this.control.buffer as SharedArrayBuffer };
     this.worker = new Worker(IS_SOURCE ? LOADER : ENTRY, {
       workerData,
       name: module.name,
@@ -89,7 +103,10 @@ export class ModuleThread {
       if (!this.ended) events.crashed(error.message);
       this.finish();
     });
-    this.worker.on('exit', () => this.finish());
+    this.worker.on('exit', () => {
+      this.finish();
+      events.exited();
+    });
   }
 
   /** Bytes of memory 0 after the last invocation; 0 before the first. */
@@ -108,15 +125,7 @@ export class ModuleThread {
     return new Promise((settle) => {
       const since = this.now();
       const budget = Math.max(this.slack, invocation.deadline - since);
-      this.open.set(invocation.id, {
-        invocation,
-        settle,
-        since,
-        budget,
-        waited: 0,
-        waitingSince: null,
-        toldAt: null,
-      });
+      this.open.set(invocation.id, { invocation, settle, since, budget, waited: this.waitedMs(since), toldAt: null });
       this.watch(budget);
       this.send({ type: 'invoke', invocation });
     });
@@ -146,7 +155,31 @@ export class ModuleThread {
 
   /** Has an open invocation end as killed when it next asks for anything. */
   doom(invocation: number): void {
-    if (this.open.has(invocation)) this.send({ type: 'doom', invocation });
+    if (!this.ended) this.send({ type: 'doom', invocation });
+  }
+
+  /** Number for an invocation: they grow, whoever gives them. */
+  nextInvocation(): number {
+    return Atomics.add(this.control, ControlWord.Invocation, 1);
+  }
+
+  /** What it waits for may have happened. */
+  wake(): void {
+    ring(this.control);
+  }
+
+  /** Lets the thread of another module call here; null if there are too many already. */
+  bind(
+    caller: ModuleThread,
+    served: Omit<ServedBinding, 'callerControl'>,
+    called: Pick<CalledBinding, 'module' | 'request' | 'leastCapacity'>,
+  ): CalledBinding | null {
+    if (this.ended || this.nextBinding >= MAX_BINDINGS) return null;
+    const id = this.nextBinding++;
+    const callerControl = caller.control.buffer as SharedArrayBuffer;
+    this.send({ type: 'binding', id, binding: { ...served, callerControl } });
+    const control = this.control.buffer as SharedArrayBuffer;
+    return { ...called, id, control, deadlineUs: served.deadlineUs };
   }
 
   async stop(): Promise<void> {
@@ -165,8 +198,8 @@ export class ModuleThread {
 
   private send(message: ToModule): void {
     this.worker.postMessage(message);
-    Atomics.add(this.control, ControlWord.Sent, 1);
-    Atomics.notify(this.control, ControlWord.Sent);
+    Atomics.add(this.control, ControlWord.Posted, 1);
+    ring(this.control);
   }
 
   private receive(message: ToHost): void {
@@ -187,6 +220,12 @@ export class ModuleThread {
       case 'question':
         void this.answer(message.id, message.question);
         break;
+      case 'faulted':
+        this.events.faulted(message.fault);
+        break;
+      case 'freed':
+        this.events.freed(message.module);
+        break;
       case 'log':
         this.events.log(message.text);
         break;
@@ -200,14 +239,7 @@ export class ModuleThread {
   }
 
   private async answer(id: number, question: HostQuestion): Promise<void> {
-    // Only the innermost invocation can ask.
-    const caller = [...this.open.values()].pop();
-    if (caller !== undefined) caller.waitingSince = this.now();
     const value = await this.events.question(question);
-    if (caller !== undefined && caller.waitingSince !== null) {
-      caller.waited += this.now() - caller.waitingSince;
-      caller.waitingSince = null;
-    }
     if (!this.ended) this.send({ type: 'answer', id, value });
   }
 
@@ -226,19 +258,24 @@ export class ModuleThread {
   }
 
   private expire(): void {
+    // The others wait for it.
+    const entry = [...this.open.values()].pop();
+    if (entry === undefined) return;
     const now = this.now();
-    let next = Infinity;
-    for (const entry of this.open.values()) {
-      const { invocation, since, budget, waited, waitingSince, toldAt } = entry;
-      const used = (waitingSince ?? now) - since - waited;
-      if (toldAt !== null && now - toldAt >= GRACE_MS) return this.kill(invocation.id);
-      if (toldAt === null && used >= budget) {
-        entry.toldAt = now;
-        Atomics.store(this.control, ControlWord.Expired, invocation.id);
-      }
-      next = Math.min(next, entry.toldAt !== null ? GRACE_MS : budget - used);
+    const { invocation, since, budget, waited, toldAt } = entry;
+    const used = now - since - (this.waitedMs(now) - waited);
+    if (toldAt !== null && now - toldAt >= GRACE_MS) return this.kill(invocation.id);
+    if (toldAt === null && used >= budget) {
+      entry.toldAt = now;
+      Atomics.store(this.control, ControlWord.Expired, invocation.id);
     }
-    if (next !== Infinity) this.watch(Math.max(1, next));
+    this.watch(Math.max(1, entry.toldAt !== null ? GRACE_MS : budget - used));
+  }
+
+  /** Milliseconds that the thread has waited for others until `now`. */
+  private waitedMs(now: number): number {
+    const since = Atomics.load(this.control, ControlWord.WaitingSince);
+    return Atomics.load(this.control, ControlWord.WaitedMs) + (since === 0 ? 0 : Math.max(0, now - since));
   }
 
   private kill(id: number): void {
@@ -257,6 +294,7 @@ export class ModuleThread {
   private finish(): void {
     if (this.ended) return;
     this.ended = true;
+    this.lock.close();
     if (this.watchdog !== null) clearTimeout(this.watchdog);
     this.isReady();
     for (const id of [...this.open.keys()]) this.settle(id, { type: 'gone' });

@@ -4,7 +4,6 @@ import { METHOD_NUMBERS, Method, ResponseCode } from '../../compiler/abi/os-layo
 import { coversPath } from '../../manifest/routes.js';
 import { MAX_WINDOW_BYTES } from '../worker/windows.js';
 import type { Answer, HostAnswers, HostQuestion, ModuleRequest } from '../worker/protocol.js';
-import type { Chains } from './chains.js';
 import { bare, type Dispatcher } from './dispatcher.js';
 import type { EdgeModule } from './edge-module.js';
 import type { GrantTable } from './grants.js';
@@ -12,7 +11,6 @@ import type { Subscriptions } from './subscriptions.js';
 import type { Timers } from './timers.js';
 
 export interface QuestionContext {
-  readonly chains: Chains;
   readonly dispatcher: Dispatcher;
   readonly grants: GrantTable;
   readonly timers: Timers;
@@ -36,6 +34,8 @@ export class Questions {
     switch (question.kind) {
       case 'request':
         return this.request(module, question.request);
+      case 'bind':
+        return this.bind(module, question.target);
       case 'grant':
         return this.grant(module, question);
       case 'revoke':
@@ -56,24 +56,40 @@ export class Questions {
   }
 
   private async request(module: EdgeModule, request: ModuleRequest): Promise<Answer> {
-    const { chains, dispatcher } = this.context;
-    const { chain, depth, payload, capacity, target } = request;
-    let method: number;
-    let uri: string;
-    if ('requirement' in target) {
-      const numbered = module.requirements[target.requirement];
-      if (numbered === undefined) return bare(ResponseCode.Forbidden);
-      method = METHOD_NUMBERS[numbered.methods[0]!];
-      uri = `/${numbered.requirement.path}`;
-    } else {
-      ({ method, uri } = target);
-      if (!mayRequest(module, method, uri)) return bare(ResponseCode.Forbidden);
-      if (!uri.startsWith('/')) uri = `/${uri}`;
-    }
-    uri = this.context.localUri(uri);
-    const origin = { chain, depth, deadlineUs: chains.budget(chain) };
+    const { dispatcher } = this.context;
+    const { chain, depth, payload, capacity, target, deadlineUs } = request;
+    const resolved = this.resolve(module, target);
+    if (typeof resolved === 'number') return bare(resolved);
+    const { method, uri } = resolved;
+    const origin = { chain, depth, deadlineUs };
     const result = await dispatcher.route({ method, uri, payload, caller: module.model.name, capacity }, origin);
     return result.payload.length > capacity ? bare(ResponseCode.RequestEntityTooLarge) : result;
+  }
+
+  /** Method and URI of a target, or why it may not be asked for. */
+  private resolve(
+    module: EdgeModule,
+    target: ModuleRequest['target'],
+  ): { readonly method: number; readonly uri: string } | number {
+    if ('requirement' in target) {
+      const numbered = module.requirements[target.requirement];
+      if (numbered === undefined) return ResponseCode.Forbidden;
+      const { requirement, methods } = numbered;
+      return { method: METHOD_NUMBERS[methods[0]!], uri: this.context.localUri(`/${requirement.path}`) };
+    }
+    const { method, uri } = target;
+    if (!mayRequest(module, method, uri)) return ResponseCode.Forbidden;
+    return { method, uri: this.context.localUri(uri.startsWith('/') ? uri : `/${uri}`) };
+  }
+
+  private bind(module: EdgeModule, target: ModuleRequest['target']): HostAnswers['bind'] {
+    const resolved = this.resolve(module, target);
+    if (typeof resolved === 'number') return null;
+    const { method, uri } = resolved;
+    const direct = this.context.dispatcher.direct(uri, method, module.model.name);
+    if (direct === null || direct.found.module === module) return null;
+    const { found, parameters } = direct;
+    return found.module.bind(module, found.service, uri, parameters);
   }
 
   private grant(module: EdgeModule, question: Question<'grant'>): HostAnswers['grant'] {

@@ -67,8 +67,8 @@ export function thingspireImports(context: ImportContext): Record<string, (...ar
     response: number,
     capacity: number,
   ): number => {
-    const { chain, depth, id: invocation } = current();
-    const answer = context.request({ chain, depth, invocation, target, payload, capacity: capacity >>> 0 });
+    const { chain, depth, id: invocation, deadlineUs } = current();
+    const answer = context.request({ chain, depth, invocation, deadlineUs, target, payload, capacity: capacity >>> 0 });
     const { length } = answer.payload;
     if (length > 0) span(response, length, GrantRight.Write).set(answer.payload);
     return (answer.code << RESULT_CODE_SHIFT) | length;

@@ -23,6 +23,8 @@ export interface Link {
   console(bytes: Uint8Array): void;
   /** Is the time of an invocation over? Serves what cannot wait meanwhile. */
   isExpired(invocation: number): boolean;
+  /** A request to another module, by the host or from thread to thread. */
+  request(request: ModuleRequest): Answer;
   /** Sleeps, or less if a message comes. */
   sleep(milliseconds: number): void;
 }
@@ -214,7 +216,7 @@ export class ModuleRuntime {
       current: () => this.current(),
       ask: <K extends HostQuestion['kind']>(question: Extract<HostQuestion, { kind: K }>) =>
         this.outside(() => link.ask<K>(question)),
-      request: (request: ModuleRequest) => this.outside(() => link.ask({ kind: 'request', request })),
+      request: (request: ModuleRequest) => this.outside(() => link.request(request)),
       log: (line: string) => {
         this.output.take(line.length);
         link.log(line);

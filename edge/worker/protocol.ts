@@ -1,4 +1,5 @@
 // Messages between the host and the thread of one module. Plain data: knows no thread and no engine.
+import type { PayloadType } from '../../manifest/model.js';
 import type { MemoryLimits } from '../module/interface.js';
 import type { ScalarSnapshot } from './snapshot.js';
 
@@ -17,6 +18,8 @@ export interface Invocation {
   readonly delivery: { readonly address: number; readonly data: Uint8Array } | null;
   /** Milliseconds since the host's origin at which the time is over. */
   readonly deadline: number;
+  /** How long it may take in all, by its contract: what it calls must take less. */
+  readonly deadlineUs: number;
 }
 
 export interface HandlerRequest {
@@ -35,6 +38,8 @@ export interface ModuleRequest {
   readonly chain: number;
   readonly depth: number;
   readonly invocation: number;
+  /** Of the invocation that makes it. */
+  readonly deadlineUs: number;
   /** Index into the manifest's `requires`, or a method and URI. */
   readonly target: { readonly requirement: number } | { readonly method: number; readonly uri: string };
   readonly payload: Uint8Array;
@@ -69,12 +74,16 @@ export type ToModule =
     }
   /** A window that the innermost open invocation has used is closed: it ends as killed when it next asks for anything. */
   | { readonly type: 'doom'; readonly invocation: number }
+  /** Requests of another module that come from its thread. */
+  | { readonly type: 'binding'; readonly id: number; readonly binding: ServedBinding }
   | { readonly type: 'snapshot'; readonly id: number }
   | { readonly type: 'restore'; readonly id: number; readonly snapshot: ScalarSnapshot };
 
 /** What a module asks the host for and waits for. Each kind has its answer's type in `HostAnswers`. */
 export type HostQuestion =
   | { readonly kind: 'request'; readonly request: ModuleRequest }
+  /** How requests of a target can be made without the host. */
+  | { readonly kind: 'bind'; readonly target: ModuleRequest['target'] }
   | {
       readonly kind: 'grant';
       readonly requirement: number | null;
@@ -99,8 +108,33 @@ export type HostQuestion =
       readonly write: readonly { readonly offset: number; readonly data: Uint8Array }[];
     };
 
+/** What a thread must know of requests that come from another one. */
+export interface ServedBinding {
+  readonly entry: string;
+  readonly uri: string;
+  readonly parameters: readonly string[];
+  readonly caller: string;
+  readonly path: string;
+  readonly response: PayloadType | null;
+  readonly deadlineUs: number;
+  /** Control area of the caller's thread. */
+  readonly callerControl: SharedArrayBuffer;
+}
+
+/** What a thread must know to make them. */
+export interface CalledBinding {
+  readonly id: number;
+  readonly module: string;
+  readonly control: SharedArrayBuffer;
+  readonly request: PayloadType | null;
+  readonly leastCapacity: number;
+  readonly deadlineUs: number;
+}
+
 export interface HostAnswers {
   readonly request: Answer;
+  /** Null: only through the host. */
+  readonly bind: CalledBinding | null;
   /** Address of the window, 0: none; null: the module traps. */
   readonly grant: number | null;
   readonly revoke: number;
@@ -125,6 +159,10 @@ export type ToHost =
       /** Of memory 0. */
       readonly memoryBytes: number;
     }
+  /** A request from thread to thread ended so. */
+  | { readonly type: 'faulted'; readonly fault: Fault }
+  /** The host waits for a module that this thread no longer calls. */
+  | { readonly type: 'freed'; readonly module: string }
   | { readonly type: 'log'; readonly text: string }
   | { readonly type: 'console'; readonly bytes: Uint8Array }
   | { readonly type: 'memory'; readonly id: number; readonly bytes: Uint8Array | null }
@@ -141,15 +179,13 @@ export interface WorkerData {
   readonly env: readonly string[];
   /** Milliseconds since the epoch that `now` counts from. */
   readonly origin: number;
-  /** Words of `ControlWord`. */
+  /** Milliseconds that every deadline is extended to at least. */
+  readonly slackMs: number;
+  /** Number of the module on its host. */
+  readonly index: number;
+  /** `shared.ts`. */
   readonly control: SharedArrayBuffer;
+  readonly stats: SharedArrayBuffer;
+  /** One word that changes with the host's modules: bindings are void then. */
+  readonly epoch: SharedArrayBuffer;
 }
-
-/** Shared with the thread of a module. */
-export const ControlWord = {
-  /** Number of messages sent to the thread, for Atomics.wait. */
-  Sent: 0,
-  /** Number of the invocation whose time is over. */
-  Expired: 1,
-} as const;
-export const CONTROL_WORDS = 2;
