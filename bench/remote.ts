@@ -1,6 +1,7 @@
 // The command `npm run bench -- --remote`: what a request over the serial line costs the device, by payload, beside what a
-// conventional server takes; and what an edge does a second. Prints or gives JSON. Knows what there is to measure, not how.
+// conventional server takes; what an edge does a second; and how long a move keeps callers waiting. Prints or gives JSON. Knows what there is to measure, not how.
 import { formatEdge, measureEdge } from './edge.js';
+import { documentMigrationPauses, measureMigrationPauses } from './migration-pause.js';
 import { measureRemote, type RemoteCost } from '../test/fleet/measure-remote.js';
 
 /** SLIP with CRC-16 by table and CoAP with a callback per byte, measured on the same core: instructions by payload. */
@@ -28,8 +29,11 @@ export function formatRemote(costs: readonly RemoteCost[]): string {
 export async function runRemote(wanted: { readonly json: boolean }): Promise<number> {
   const costs = await measureRemote();
   const edge = await measureEdge();
+  const moves = await measureMigrationPauses();
   if (wanted.json)
-    console.log(JSON.stringify({ device: costs.map((cost) => ({ ...cost, goal: goalOf(cost) })), edge }, null, 2));
-  else console.log(`${formatRemote(costs)}\n\n${formatEdge(edge)}`);
+    console.log(
+      JSON.stringify({ device: costs.map((cost) => ({ ...cost, goal: goalOf(cost) })), edge, moves }, null, 2),
+    );
+  else console.log(`${formatRemote(costs)}\n\n${formatEdge(edge)}\n\n${documentMigrationPauses(moves)}`);
   return 0;
 }
