@@ -1,5 +1,6 @@
 // The command `npm run bench -- --remote`: what a request over the serial line costs the device, by payload, beside what a
-// conventional server takes; what an edge does a second; and how long a move keeps callers waiting. Prints or gives JSON. Knows what there is to measure, not how.
+// conventional server takes; what an edge does a second; and how long a move keeps callers waiting. Prints or gives JSON.
+// Knows what there is to measure, not how.
 import { formatEdge, measureEdge } from './edge.js';
 import { documentMigrationPauses, measureMigrationPauses } from './migration-pause.js';
 import { measureRemote, type RemoteCost } from '../test/fleet/measure-remote.js';
