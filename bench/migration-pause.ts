@@ -61,7 +61,10 @@ async function measure(firmware: Firmware, stateBytes: number): Promise<Migratio
       const plain = { precopy: undefined, preload: undefined };
       const bare = (of: ModulePlace): ModulePlace =>
         ahead ? of : (Object.assign(Object.create(of), plain) as ModulePlace);
-      await fleet.move(bare(to), { from: bare(from), onStep: (step) => times.set(step, now()) });
+      await fleet.move(bare(to), {
+        from: bare(from),
+        onStep: (step) => void (times.has(step) || times.set(step, now())),
+      });
       return times;
     };
     const between = (times: Map<MigrationStep, number>, a: MigrationStep, b: MigrationStep): number =>
