@@ -1,4 +1,5 @@
-// Follows one NATS bucket: all of it after each (re)connection, then each change in order. Takes a connection; gives entries.
+// Follows one NATS bucket: all of it at first, then each change in order; after a reconnection only what has changed, if the
+// bucket is still the one that was read. Takes a connection; gives entries.
 // Knows nothing of what is in them.
 import { jetstream } from '@nats-io/jetstream';
 import { Kvm, type KV, type KvOptions, type KvWatchEntry } from '@nats-io/kv';
@@ -16,6 +17,17 @@ export interface BucketListener {
   /** The bucket's whole contents: what is not there is gone. */
   reset(entries: readonly BucketEntry[]): void;
   change(entry: BucketEntry): void;
+  /** Connected again; what has changed meanwhile comes as changes. */
+  resumed?(): void;
+  /** Entries that are written again and again, and missed by nobody for long. */
+  isFleeting?(key: string): boolean;
+}
+
+/** The newest entry that is not fleeting: while it is in the bucket, all before it is as it was read. */
+interface Anchor {
+  readonly key: string;
+  readonly revision: number;
+  readonly created: number;
 }
 
 /** JetStream answers in this time or not at all. */
@@ -30,6 +42,7 @@ export class BucketMirror {
   private watching: QueuedIterator<KvWatchEntry> | null = null;
   private closed = false;
   private complete = false;
+  private anchor: Anchor | null = null;
   private readonly waiters = new Set<() => void>();
   private readonly unwatch: () => void;
   private readonly kvm: Kvm;
@@ -41,7 +54,6 @@ export class BucketMirror {
     private readonly listener: BucketListener,
   ) {
     this.kvm = new Kvm(jetstream(connection.client, { timeout: ANSWER_MS }));
-    // What was missed meanwhile is not told apart from what was not: everything is read anew.
     this.unwatch = connection.watch((connected) => {
       if (!connected) this.complete = false;
       this.watching?.stop();
@@ -92,7 +104,9 @@ export class BucketMirror {
   private async follow(): Promise<void> {
     const bucket = await this.kvm.create(this.name, this.options);
     this.bucket = bucket;
-    const watching = await bucket.watch();
+    const from = await this.resumable(bucket);
+    const last = (await bucket.status()).streamInfo.state.last_seq;
+    const watching = await bucket.watch(from === null ? {} : { resumeFromRevision: from });
     this.watching = watching;
     if (!this.connection.connected || this.closed) return watching.stop();
     const first: BucketEntry[] = [];
@@ -101,29 +115,55 @@ export class BucketMirror {
       if (!initial) return;
       initial = false;
       clearInterval(timer);
-      this.listener.reset(first);
+      if (from === null) this.listener.reset(first);
       this.complete = true;
       for (const wake of [...this.waiters]) wake();
     };
-    // An empty bucket sends nothing that would say so.
+    // An empty bucket sends nothing that would say so; what was last may have been deleted.
     const emptyCheck = async (): Promise<void> => {
-      if (initial && first.length === 0 && (await bucket.status()).values === 0) begin();
+      if (from === null && first.length === 0 && (await bucket.status()).values === 0) begin();
     };
-    const timer = setInterval(() => void emptyCheck().catch(() => undefined), EMPTY_CHECK_MS);
+    const timer = setInterval(
+      () => (from === null ? void emptyCheck().catch(() => undefined) : begin()),
+      EMPTY_CHECK_MS,
+    );
     try {
-      await emptyCheck();
+      if (from === null) {
+        this.anchor = null;
+        await emptyCheck();
+      } else {
+        this.listener.resumed?.();
+        if (last < from) begin();
+      }
       for await (const entry of watching) {
         const { key, revision, operation, value, isUpdate } = entry;
         const seen: BucketEntry = { key, revision, value: operation === 'PUT' ? value : null };
-        if (!initial) this.listener.change(seen);
-        else {
+        this.note(entry);
+        if (initial && from === null) {
           first.push(seen);
           if (isUpdate) begin();
+          continue;
         }
+        this.listener.change(seen);
+        if (revision >= last) begin();
       }
     } finally {
       clearInterval(timer);
       watching.stop();
     }
+  }
+
+  private note({ key, revision, operation, created }: KvWatchEntry): void {
+    if (this.listener.isFleeting?.(key) === true || revision < (this.anchor?.revision ?? 0)) return;
+    // A deletion leaves nothing to go by: then all is read anew.
+    this.anchor = operation === 'PUT' ? { key, revision, created: created.getTime() } : null;
+  }
+
+  /** The revision to go on from; null: all must be read. */
+  private async resumable(bucket: KV): Promise<number | null> {
+    const { anchor } = this;
+    if (anchor === null) return null;
+    const there = await bucket.get(anchor.key, { revision: anchor.revision });
+    return there?.created.getTime() === anchor.created && there.operation === 'PUT' ? anchor.revision + 1 : null;
   }
 }

@@ -57,6 +57,8 @@ export class NatsPlaces {
   private readonly beats = new Map<string, Beat>();
   /** Own places; `saved`: when the bucket last took them, 0: not yet. */
   private readonly own = new Map<string, { readonly record: PlaceRecord; saved: number }>();
+  /** Withdrawn, and perhaps still in the bucket. */
+  private readonly leaving = new Set<string>();
   private readonly timer: NodeJS.Timeout;
   private silentSince = performance.now();
   private saving = false;
@@ -73,7 +75,12 @@ export class NatsPlaces {
       connection,
       bucket,
       { history: 1, replicas, ttl: FORGET_MS },
-      { reset: (entries) => this.reset(entries), change: (entry) => this.change(entry) },
+      {
+        reset: (entries) => this.reset(entries),
+        change: (entry) => this.change(entry),
+        resumed: () => this.resumed(),
+        isFleeting: (key) => splitKey(key)[0] === BEAT,
+      },
     );
     // While nothing can be heard, nobody is gone; then all have a whole lifetime to be heard again.
     this.unwatch = connection.watch(() => (this.silentSince = performance.now()));
@@ -111,10 +118,9 @@ export class NatsPlaces {
 
   async withdraw(name: string): Promise<void> {
     if (!this.own.delete(name)) return;
-    const other = this.announced.get(name);
-    if (other?.session === this.options.session) this.forget(name);
     this.refresh(name);
-    // If this fails, the next look at the whole bucket finds it.
+    this.leaving.add(name);
+    // If this fails it is done with the next heartbeat.
     await this.erase(name).catch(() => undefined);
   }
 
@@ -143,6 +149,7 @@ export class NatsPlaces {
     if (this.saving) return;
     this.saving = true;
     try {
+      for (const name of this.leaving) await this.erase(name);
       for (const [name, { saved }] of this.own) if (saved === 0 || now - saved > RENEW_MS) await this.save(name);
     } finally {
       this.saving = false;
@@ -168,17 +175,17 @@ export class NatsPlaces {
   }
 
   private async erase(name: string): Promise<void> {
-    const bucket = this.connection.connected ? await this.mirror.ready(0) : null;
+    const bucket = this.connection.connected ? this.mirror.handle : null;
     if (bucket === null) return;
     const key = joinKey(PLACE, name);
-    const entry = await bucket.get(key);
-    if (entry?.operation !== 'PUT' || this.records.read(key, entry.value)?.value.session !== this.options.session)
-      return;
-    await bucket.delete(key, { previousSeq: entry.revision });
+    // Announced again meanwhile, it stays.
+    const entry = this.own.has(name) ? null : await bucket.get(key);
+    if (entry?.operation === 'PUT' && this.records.read(key, entry.value)?.value.session === this.options.session)
+      await bucket.delete(key, { previousSeq: entry.revision });
+    this.leaving.delete(name);
   }
 
   private reset(entries: readonly BucketEntry[]): void {
-    this.silentSince = performance.now();
     const names = new Set([...this.announced.keys(), ...this.own.keys()]);
     const beats = new Set<string>();
     this.announced.clear();
@@ -190,11 +197,17 @@ export class NatsPlaces {
     }
     for (const edge of [...this.beats.keys()]) if (!beats.has(edge)) this.gone(edge);
     for (const name of [...names, ...this.announced.keys()]) this.refresh(name);
-    for (const [name, { session }] of this.announced)
-      if (session === this.options.session && !this.own.has(name)) void this.erase(name).catch(() => undefined);
+    this.resumed();
     // Records that the bucket does not have, or has of an edge that is gone, are written with the next heartbeat.
     for (const [name, own] of this.own)
       if (this.announced.get(name)?.session !== this.options.session && this.takenBy(name) === null) own.saved = 0;
+  }
+
+  /** Others are silent for as long as they need to connect; what was withdrawn meanwhile is still in the bucket. */
+  private resumed(): void {
+    this.silentSince = performance.now();
+    for (const [name, { session }] of this.announced)
+      if (session === this.options.session && !this.own.has(name)) this.leaving.add(name);
   }
 
   private change(entry: BucketEntry): void {

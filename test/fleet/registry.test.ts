@@ -10,6 +10,7 @@ import type { Placement, PlaceRecord, Registry, RegistryChange } from '../../edg
 import { EmbeddedRegistry } from '../../edge/registry/embedded.js';
 import { decodeToken, encodeToken } from '../../edge/registry/keys.js';
 import { NatsRegistry } from '../../edge/registry/nats.js';
+import { RegistryTables } from '../../edge/registry/tables.js';
 import { PlainEnvelopes } from '../../edge/security/envelope.js';
 import { NatsServer, withoutNats } from './nats-server.js';
 
@@ -248,18 +249,42 @@ describe.skipIf(skipped)('over NATS', () => {
     await a.put(placement('m'), 0);
     await vi.waitFor(() => expect(b.placement('weather-station', 'm')).not.toBeNull(), wait);
     for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
+      await a.announce(place('device:gone', 'a'));
+      await vi.waitFor(() => expect(b.holder('device:gone')?.edge).toBe('a'), wait);
       const { revision, value } = a.placement('weather-station', 'm')!;
       await server.stop(signal);
       expect([...b.placements()]).toEqual([value]);
       const written = a.put({ ...value, epoch: value.epoch + 1 }, revision);
       await a.announce(place(`device:${signal}`, 'a'));
+      await a.withdraw('device:gone');
       expect([...a.places()].map(({ name }) => name)).toContain(`device:${signal}`);
       await server.start();
       expect(await written).toBeGreaterThan(revision);
       await vi.waitFor(() => expect(b.placement('weather-station', 'm')?.value.epoch).toBe(value.epoch + 1), wait);
       await vi.waitFor(() => expect(b.holder(`device:${signal}`)?.edge).toBe('a'), wait);
+      await vi.waitFor(() => expect(b.holder('device:gone')).toBeNull(), wait);
     }
     expect(b.holder('device:porch')?.edge).toBe('a');
+  });
+
+  it('reads only what has changed when the bucket is the one that it was', async () => {
+    fresh();
+    const [{ registry: a }, { registry: b }] = [await joined('a'), await joined('b')];
+    for (let i = 0; i < 5; i++) await a.put(placement(`m${i}`), 0);
+    await vi.waitFor(() => expect([...b.placements()]).toHaveLength(5), wait);
+    const reset = vi.spyOn(RegistryTables.prototype, 'resetPlacements');
+    for (const removed of [false, true]) {
+      // The newest entry was deleted: nothing to go by, so all is read.
+      if (removed) await a.remove('weather-station', 'm0', a.placement('weather-station', 'm0')!.revision);
+      await vi.waitFor(() => expect([...b.placements()]).toHaveLength(5), wait);
+      await server.stop();
+      await server.start();
+      await a.put(placement(`after ${removed}`), 0);
+      await vi.waitFor(() => expect(b.placement('weather-station', `after ${removed}`)).not.toBeNull(), wait);
+      expect(reset.mock.calls.length > 0).toBe(removed);
+    }
+    reset.mockRestore();
+    expect([...b.placements()]).toEqual([...a.placements()]);
   });
 
   it('what was removed behind an edge`s back is gone after a full look', async () => {
