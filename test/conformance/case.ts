@@ -98,8 +98,8 @@ const MERGED: Readonly<Record<string, string>> = {
   'uninitialized element': 'indirect call type mismatch',
   'invalid conversion to integer': 'integer overflow',
 };
-/** Frames that are compared: the device prints those of a request at low priority before it has looked for more. */
-const FRAMES = 1;
+/** Frames that are compared. */
+const FRAMES = 3;
 
 export function faultLine(
   reason: string,
@@ -110,9 +110,10 @@ export function faultLine(
   // An endless loop is found somewhere in it, a full stack somewhere at the beginning of a function.
   // Where a killed one was is told by the edge only.
   if (merged === 'deadline expired' || merged === 'killed') return merged;
-  const place = merged === 'call stack exhausted' ? '' : '@';
+  const isFull = merged === 'call stack exhausted';
+  // Of a call that does not return the device tells what stands behind it.
   const places = frames
-    .slice(0, FRAMES)
-    .map(({ name, offset }) => (place === '' ? name : `${name}${place}${offset.toString(16)}`));
+    .slice(0, isFull ? 1 : FRAMES)
+    .map(({ name, offset }, i) => (isFull || i > 0 ? name : `${name}@${offset.toString(16)}`));
   return [merged, ...places].join(' ');
 }
