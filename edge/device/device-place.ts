@@ -2,12 +2,11 @@
 // states travel as the blocks that differ. Takes lines as they come and go; gives what router and migration ask of a place.
 // Knows no registry.
 import type { KeyObject } from 'node:crypto';
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { METHOD_NUMBERS, ResponseCode } from '../../compiler/abi/os-layout.js';
 import { DiagnosticError } from '../../compiler/diagnostics.js';
 import type { FirmwareDescription } from '../../manifest/firmware.js';
 import { rawPublicKey } from '../../manifest/keys.js';
-import { signMessage } from '../../manifest/cose.js';
 import { FREEZE_LEASE_MS, modelOfPackage } from '../fleet/edge-place.js';
 import { RecentAnswers } from '../fleet/recent-answers.js';
 import {
@@ -28,6 +27,7 @@ import { DeviceApi, Refused, type DeviceImage, type SlotStatus } from './device-
 import type { DeviceLink } from './device-link.js';
 import { Observations } from './observations.js';
 import { Resident } from './resident.js';
+import { DRAIN_MS, hold, isHeld, journalHash, Slots } from './slots.js';
 import type { SlotCompiler } from './slot-compiler.js';
 import { fetchState, storeState } from './state-transfer.js';
 import { fromDevice, readHeader, toDevice } from './state-translation.js';
@@ -46,20 +46,12 @@ export interface DevicePlaceOptions {
   readonly packageOf: (thing: string, module: string) => Promise<Uint8Array | null>;
 }
 
-/** Bytes of a hash in the slot journal. */
-const JOURNAL_HASH_BYTES = 16;
-/** Requests under way to a module that is to be frozen, and calls of other modules of the device to it. */
-const DRAIN_MS = 9000;
-/** Until a module that was added, started or resumed shows as that. */
-const SETTLE_MS = 5000;
-const POLL_MS = 20;
 /** As at an edge: so long a module stays prepared for a mover that does not come back. */
 const PREPARE_LEASE_MS = 600_000;
 /** A waiting request whose caller does not say how long. */
 const PARK_MS = 60_000;
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
-const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 export class DevicePlace implements PlaceLink, ModulePlace {
   readonly kind = 'device';
@@ -70,11 +62,13 @@ export class DevicePlace implements PlaceLink, ModulePlace {
   private readonly residents = new Map<string, Resident>();
   private readonly recent = new RecentAnswers();
   private readonly observations: Observations;
+  private readonly slots: Slots;
   private routes = new RouteTable<Resident>();
 
   constructor(private readonly options: DevicePlaceOptions) {
     this.name = `device:${options.name}`;
     this.api = new DeviceApi(() => this.current());
+    this.slots = new Slots(this.api, this.residents);
     this.observations = new Observations(() => this.current());
   }
 
@@ -152,10 +146,10 @@ export class DevicePlace implements PlaceLink, ModulePlace {
     if (there !== undefined && (there.phase === 'running' || there.phase === 'frozen'))
       throw new DiagnosticError('W904', `${model.name} runs on ${this.options.name} already: remove it first`);
     const reasons: string[] = [];
-    for (const slot of this.candidates(await this.api.slots(), model.name)) {
+    for (const slot of await this.slots.candidates(model.name)) {
       try {
         const compiled = await this.compile(wasm, slot.slot, model.name);
-        await this.install(slot, compiled, epoch, progress);
+        await this.slots.install(slot, compiled, this.options.key!, epoch, progress);
         const resident = new Resident(model.name, slot.slot, epoch, 'prepared', { model, wasm });
         if (there?.slot === slot.slot) resident.known = there.known;
         this.residents.set(model.name, resident);
@@ -177,7 +171,7 @@ export class DevicePlace implements PlaceLink, ModulePlace {
     const resident = this.resident(module);
     if (resident.phase === 'running' && resident.epoch === epoch) return;
     // Begun before, and only the answer was lost.
-    const begun = resident.started && (await this.isHeld(module)) === false;
+    const begun = resident.started && (await isHeld(this.api, module)) === false;
     if (!begun) {
       if (state !== null) await this.store(resident, state);
       resident.started = true;
@@ -210,7 +204,7 @@ export class DevicePlace implements PlaceLink, ModulePlace {
     resident.freeze();
     try {
       if (!(await resident.drained(DRAIN_MS))) throw new DiagnosticError('W904', `${module} is busy all the time`);
-      await this.hold(module);
+      await hold(this.api, module);
       if (!resident.frozenState) {
         const { stream } = await fetchState(this.api, layout, resident.known, true);
         resident.known = stream;
@@ -353,16 +347,6 @@ export class DevicePlace implements PlaceLink, ModulePlace {
     return wasm === null ? null : { wasm, model: modelOfPackage({ thing, wasm }) };
   }
 
-  /** Slots that a module may go to, the best first: its own from before, free ones, those that only keep code. */
-  private candidates(slots: readonly SlotStatus[], module: string): SlotStatus[] {
-    const rank = (slot: SlotStatus): number => {
-      if (slot.module === module) return slot.held ? 0 : -1;
-      if (slot.module === '') return 1;
-      return slot.held && this.residents.get(slot.module)?.phase === 'cached' ? 2 : -1;
-    };
-    return slots.filter((slot) => rank(slot) >= 0).sort((a, b) => rank(a) - rank(b));
-  }
-
   private compile(wasm: Uint8Array, slot: string, module: string): Promise<CompiledSlot> {
     const { compiler, firmware } = this.options;
     return compiler.compile(wasm, firmware!.image, slot, `${module}.wasm`);
@@ -381,46 +365,6 @@ export class DevicePlace implements PlaceLink, ModulePlace {
     return compiled;
   }
 
-  /** Has the slot hold the package, added and not started. */
-  private async install(
-    slot: SlotStatus,
-    { contents, module }: CompiledSlot,
-    epoch: number,
-    progress: (fraction: number) => void,
-  ): Promise<void> {
-    const hash = journalHash(contents);
-    // No two slots can have modules of one name.
-    const twin = this.residents.get(module);
-    if (twin !== undefined && twin.slot !== slot.slot) await this.evict(twin);
-    if (slot.module !== '' && slot.module !== module) await this.evict(this.resident(slot.module));
-    if (!slot.banks.includes(hash) || !(await this.commitCached(slot.slot, epoch, hash))) {
-      await this.api.upload(slot.slot, signMessage(contents, this.options.key!), progress);
-      await this.api.commit(slot.slot, epoch, null);
-    }
-    progress(1);
-    const end = performance.now() + SETTLE_MS;
-    while ((await this.isHeld(module)) !== true) {
-      if (performance.now() > end) throw new DiagnosticError('W904', `${module} does not appear on the device`);
-      await sleep(POLL_MS);
-    }
-  }
-
-  private async commitCached(slot: string, epoch: number, hash: string): Promise<boolean> {
-    try {
-      await this.api.commit(slot, epoch, hash);
-      return true;
-    } catch (error) {
-      // The flash has changed since.
-      if (error instanceof Refused && error.answer === ResponseCode.NotFound) return false;
-      throw error;
-    }
-  }
-
-  private async evict(resident: Resident): Promise<void> {
-    await this.api.empty(resident.slot);
-    this.residents.delete(resident.module);
-  }
-
   private async store(resident: Resident, state: ModuleState): Promise<void> {
     const layout = (await this.compile(resident.content!.wasm, resident.slot, resident.module)).state;
     resident.identity ??= readHeader(await this.api.stateBlock(resident.module, 0, 256), layout).identity;
@@ -429,22 +373,11 @@ export class DevicePlace implements PlaceLink, ModulePlace {
     resident.known = stream;
   }
 
-  /** Stops a module between calls. */
-  private async hold(module: string): Promise<void> {
-    const end = performance.now() + DRAIN_MS;
-    for (let pause = 5; ; pause = Math.min(2 * pause, 100)) {
-      const code = await this.api.control(module, 'hold');
-      if (code === ResponseCode.Changed) return;
-      if (code !== ResponseCode.Conflict || performance.now() > end) throw new Refused(code, `hold ${module}`);
-      await sleep(pause);
-    }
-  }
-
   /** Has a held module go on: with the state it has, else with the one it was frozen with, else from the beginning. */
   private async resume(resident: Resident): Promise<void> {
     const { module, known } = resident;
     let code = await this.api.control(module, 'resume');
-    if (code === ResponseCode.Changed || (await this.isHeld(module)) === false) return;
+    if (code === ResponseCode.Changed || (await isHeld(this.api, module)) === false) return;
     if (code === ResponseCode.Conflict && known !== null && resident.frozenState) {
       const layout = (await this.compiled(resident)).state;
       await storeState(this.api, layout, known, null);
@@ -457,18 +390,7 @@ export class DevicePlace implements PlaceLink, ModulePlace {
     const code = await this.api.control(module, word);
     if (code !== ResponseCode.Changed) throw new Refused(code, `${word} ${module}`);
   }
-
-  /** Null: there is no such module. */
-  private async isHeld(module: string): Promise<boolean | null> {
-    return (await this.api.modules()).find(({ name }) => name === module)?.held ?? null;
-  }
 }
-
-const journalHash = (contents: Uint8Array): string =>
-  createHash('sha512')
-    .update(contents)
-    .digest('hex')
-    .slice(0, 2 * JOURNAL_HASH_BYTES);
 
 function runState(state: string | undefined): RunState {
   const states: readonly RunState[] = ['starting', 'running', 'backing off', 'stopped', 'failed'];
