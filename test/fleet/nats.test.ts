@@ -4,12 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { DiagnosticError } from '../../compiler/diagnostics.js';
 import type { FleetEvent } from '../../edge/fleet/events.js';
-import {
-  NOT_HERE,
-  type ModulePlace,
-  type Placement,
-  Unsettled,
-} from '../../edge/fleet/types.js';
+import { NOT_HERE, type ModulePlace, type Placement, Unsettled } from '../../edge/fleet/types.js';
 import type { ModuleState, ServiceRequest } from '../../edge/host/types.js';
 import { NatsFleet, type NatsFleetOptions } from '../../edge/nats/fleet.js';
 import type { RouterOptions } from '../../edge/router/router.js';
