@@ -61,8 +61,8 @@ const ENTRY = new URL(`../worker/thread.${IS_SOURCE ? 'ts' : 'js'}`, import.meta
 const LOADER = `import(${JSON.stringify(TSX)}).then(({ register }) => (register(), import(${JSON.stringify(ENTRY.href)})))`;
 /** Of the engine's own heap; the module's memory is not in it, its size is limited by itself. */
 const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 96, maxYoungGenerationSizeMb: 16, stackSizeMb: 2 };
-/** Compiled code looks every now and then whether its time is over; what does not in this time is ended with its thread. */
-const GRACE_MS = 500;
+/** Who is late ends by itself when its processor time is over; what neither runs nor waits is ended with its thread. */
+const GRACE_MS = 10_000;
 /** Callers' targets that a thread knows. */
 const MAX_BINDINGS = 1000;
 

@@ -22,11 +22,11 @@ export interface Link {
   log(text: string): void;
   console(bytes: Uint8Array): void;
   /** Is the time of an invocation over? Serves what cannot wait meanwhile. */
-  isExpired(invocation: number): boolean;
+  isExpired(invocation: Invocation): boolean;
   /** A request to another module, by the host or from thread to thread. */
   request(request: ModuleRequest): Answer;
   /** Sleeps, or less if a message comes. */
-  sleep(milliseconds: number): void;
+  nap(milliseconds: number): void;
 }
 
 export interface RuntimeOptions {
@@ -240,7 +240,7 @@ export class ModuleRuntime {
   }
 
   private checkTime(): void {
-    if (this.link.isExpired(this.current().id)) throw new DeadlineExpired();
+    if (this.link.isExpired(this.current())) throw new DeadlineExpired();
     this.checkFate(this.generation);
   }
 
@@ -250,7 +250,7 @@ export class ModuleRuntime {
   }
 
   private sleep(milliseconds: number): void {
-    this.link.sleep(Math.min(milliseconds, LONGEST_SLEEP_MS));
+    this.link.nap(Math.min(milliseconds, LONGEST_SLEEP_MS));
     this.checkTime();
   }
 
@@ -261,7 +261,7 @@ export class ModuleRuntime {
     const result = run();
     this.checkFate(generation);
     // A loop of imports uses up its fuel far too slowly.
-    if (this.link.isExpired(this.current().id)) throw new DeadlineExpired();
+    if (this.link.isExpired(this.current())) throw new DeadlineExpired();
     return result;
   }
 }

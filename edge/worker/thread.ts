@@ -6,6 +6,7 @@ import { rewriteForEdge } from '../module/rewrite.js';
 import { DirectCalls } from './direct-calls.js';
 import { DirectServer } from './direct-server.js';
 import { ModuleRuntime, type Link } from './module-runtime.js';
+import { OwnTime } from './own-time.js';
 import type {
   Answer,
   HostAnswers,
@@ -20,6 +21,10 @@ import { ControlWord } from './shared.js';
 
 /** The threads that are waited for can end without a word. */
 const LOOK_MS = 50;
+const OWN_LOOK_MS = 5;
+/** Processor time that who is late has at least. */
+const LEAST_OWN_MS = 20;
+const US_PER_MS = 1000;
 
 class Thread implements Link {
   private readonly control: Int32Array;
@@ -35,6 +40,9 @@ class Thread implements Link {
   private readonly calls: DirectCalls;
   private readonly server: DirectServer;
   private readonly origin: number;
+  private readonly ownTime = new OwnTime();
+  /** The invocation that is late, how far its own time may go, when to look again. */
+  private late: { readonly id: number; readonly until: number; look: number } | null = null;
 
   constructor(
     private readonly port: MessagePort,
@@ -94,10 +102,31 @@ class Thread implements Link {
     this.send({ type: 'console', bytes });
   }
 
-  isExpired(invocation: number): boolean {
+  isExpired({ id, deadlineUs }: Invocation): boolean {
     if (Atomics.load(this.control, ControlWord.Posted) !== this.posted) this.receive();
-    if (Atomics.load(this.control, ControlWord.Expired) === invocation) return true;
-    return this.server.isExpired(invocation, this.waitedMs());
+    const isLate = Atomics.load(this.control, ControlWord.Expired) === id || this.server.isExpired(id, this.waitedMs());
+    return isLate && this.isUsedUp(id, deadlineUs / US_PER_MS);
+  }
+
+  /** A module sleeps by its own wish. */
+  nap(milliseconds: number): void {
+    const begin = this.now();
+    this.sleep(milliseconds);
+    this.ownTime.addSleep(this.now() - begin);
+  }
+
+  /** It is late by the clock on the wall; perhaps others had the processor: from now on its own time counts. */
+  private isUsedUp(id: number, deadlineMs: number): boolean {
+    const now = this.now();
+    if (this.late?.id !== id) {
+      const own = this.ownTime.read();
+      if (own === null) return true;
+      this.late = { id, until: own + Math.max(LEAST_OWN_MS, deadlineMs), look: now + OWN_LOOK_MS };
+      return false;
+    }
+    if (now < this.late.look) return false;
+    this.late.look = now + OWN_LOOK_MS;
+    return (this.ownTime.read() ?? Infinity) >= this.late.until;
   }
 
   /** Until something has happened since `receive`. */
