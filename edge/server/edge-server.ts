@@ -53,11 +53,6 @@ const machine = (): Record<string, string | number> => ({
 });
 
 const LOOPBACK = '127.0.0.1';
-/**
- * Deadlines are wall-clock time on an edge: on a machine with more work than processors a thread waits for hundreds of
- * milliseconds, and a module that is ended for that loses its state.
- */
-const SLACK_MS = 3_000;
 /** How often what dead movers have left is looked for. */
 const RECOVER_PERIOD_MS = 10_000;
 
@@ -108,7 +103,6 @@ export class EdgeServer {
       elsewhere: (thing, request) => this.router.request(thing, request),
       observeElsewhere: (thing, uri, changed) => this.router.observe(thing, uri, changed),
       onEvent: (thing, event) => telemetry.hostEvent(thing, event),
-      slackMs: SLACK_MS,
     });
     this.router.connect(this.place);
     this.places.add(this.place);
