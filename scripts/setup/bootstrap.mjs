@@ -23,6 +23,12 @@ const TOOLS = {
     { any: ['wast2json'], packages: ['wabt'] },
     { any: ['cargo'], packages: ['cargo'] },
   ],
+  // A browser and a server that Debian starts by itself: not for everybody's machine. Tests that need them are skipped.
+  ci: [
+    { any: ['nats-server'], packages: ['nats-server'] },
+    { any: ['chromium', 'chromium-browser', 'google-chrome'], packages: ['chromium'] },
+    { any: ['coap-client-notls', 'coap-client'], packages: ['libcoap3-bin'] },
+  ],
 };
 
 function log(text) {

@@ -19,7 +19,7 @@ const CHECKS = [
   ['fuzz', 'npm', ['run', '--silent', 'fuzz', '--', '--seconds', '30', '--seed', '1']],
 ];
 
-bootstrap(['runtime', 'examples', 'tests']);
+bootstrap(['runtime', 'examples', 'tests', ...(process.env.CI ? ['ci'] : [])]);
 buildExamples();
 const needed = buildAppModules().skipped.filter(({ name }) => /^(weather-station|fleet)\//.test(name));
 // The spec suite is data beside the clone; without it everything else is still worth checking.
