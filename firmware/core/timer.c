@@ -38,6 +38,8 @@ void ts_timer_earliest(uint64_t due)
 void ts_timer_set(struct ts_module *module, uint32_t number, uint64_t due, uint32_t period_ms)
 {
     struct ts_timer *timer = &module->timers[number];
+    /* What was due of the old setting is not delivered any more. */
+    module->timers_due &= (uint8_t)~(1u << number);
     if (due == 0) {
         module->timers_on &= (uint8_t)~(1u << number);
         return;

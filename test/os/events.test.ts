@@ -36,6 +36,23 @@ describe('timers', () => {
     expect(tell(device, 'a', Op.Count, TIMERS)).toBe(11);
     expect(tell(device, 'a', Op.Timer, 4, 1, 0)).toBe(0);
   });
+  it('that are due and stopped before their turn do not fire', async () => {
+    // Both become due while the module is busy; each stops the other.
+    const wat = `${IMPORTS} (memory (export "memory") 1) (global $fired (mut i32) (i32.const 0))
+      (func (export "on_start") (local $i i32)
+        (drop (call $timer (i32.const 0) (i32.const 1) (i32.const 0)))
+        (drop (call $timer (i32.const 1) (i32.const 1) (i32.const 0)))
+        (loop $l (br_if $l (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 50000)))))
+      (func (export "on_timer") (param $id i32)
+        (global.set $fired (i32.add (global.get $fired) (i32.const 1)))
+        (drop (call $timer (i32.sub (i32.const 1) (local.get $id)) (i32.const 0) (i32.const 0))))
+      ${handler('fired', `(i32.store (local.get $r) (global.get $fired)) (i32.const ${word(2.05, 4)})`)}`;
+    const contract = { response: { type: 'bytes' as const, max: 4 } };
+    const provides = [{ method: 'GET' as const, path: '/fired', handler: 'fired', contract }];
+    const device = await bootDevice([{ name: 'both', wat, startDeadline: '100ms', provides }]);
+    device.pass(20);
+    expect(device.request('GET', '/fired').payload.readUInt32LE()).toBe(1);
+  });
   it('keep time to the microsecond over many periods', async () => {
     const device = await bootDevice([agent('a', [])]);
     tell(device, 'a', Op.Timer, 0, 1, 1);
