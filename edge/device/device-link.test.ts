@@ -37,11 +37,14 @@ class FakeDevice {
         response.end();
       }
     });
-    await new Promise<void>((resolve) => this.coap.listen(15684, '127.0.0.1', () => resolve()));
+    const bound = createSocket('udp4');
+    await new Promise<void>((resolve) => bound.bind(0, '127.0.0.1', resolve));
+    const { port } = bound.address();
+    this.coap.listen(bound);
     this.tcp = createTcpServer((socket) => {
       const udp: Socket = createSocket('udp4');
       const decoder = new SlipmuxDecoder({
-        coap: (message) => udp.send(message, 15684, '127.0.0.1'),
+        coap: (message) => udp.send(message, port, '127.0.0.1'),
         console: () => undefined,
       });
       socket.write('booting\n');

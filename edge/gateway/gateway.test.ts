@@ -52,7 +52,6 @@ let place: EdgePlace;
 let router: Router;
 let server: FastifyInstance;
 let coapServer: CoapGateway;
-const PORT = 15683;
 
 beforeAll(async () => {
   const [model] = modelsOf([thermostat], { setting });
@@ -72,7 +71,7 @@ beforeAll(async () => {
   server = fastify();
   addHttpGateway(server, { router, directory: { modelOf: () => model! } });
   const observe = (thing: string, uri: string, changed: () => void) => place.observe(thing, uri, changed);
-  coapServer = await startCoapGateway({ router, observe, port: PORT, address: '127.0.0.1' });
+  coapServer = await startCoapGateway({ router, observe, port: 0, address: '127.0.0.1' });
 }, 30_000);
 afterAll(async () => {
   await server.close();
@@ -126,7 +125,7 @@ describe('HTTP', () => {
 describe('CoAP', () => {
   const ask = (pathname: string, options: object = {}, payload?: Buffer): Promise<{ code: string; payload: Buffer }> =>
     new Promise((resolve, reject) => {
-      const request = coap.request({ hostname: '127.0.0.1', port: PORT, pathname, ...options });
+      const request = coap.request({ hostname: '127.0.0.1', port: coapServer.port, pathname, ...options });
       request.on('response', ({ code, payload: body }) => resolve({ code, payload: body }));
       request.on('error', reject);
       request.end(payload);
@@ -143,7 +142,7 @@ describe('CoAP', () => {
 
   it('is observed', async () => {
     const seen: number[] = [];
-    const request = coap.request({ hostname: '127.0.0.1', port: PORT, pathname: '/things/home/target', observe: true });
+    const request = coap.request({ hostname: '127.0.0.1', port: coapServer.port, pathname: '/things/home/target', observe: true });
     const stream = await new Promise<NodeJS.ReadableStream & { close(): void }>((resolve) => {
       request.on('response', resolve as never);
       request.end();
