@@ -26,7 +26,7 @@ import type { CompiledSlot } from './compile-job.js';
 import { DeviceApi, Refused, type DeviceImage, type SlotStatus } from './device-api.js';
 import type { DeviceLink } from './device-link.js';
 import { Observations } from './observations.js';
-import { Resident } from './resident.js';
+import { Resident, type Package } from './resident.js';
 import { DRAIN_MS, hold, isHeld, journalHash, Slots } from './slots.js';
 import type { SlotCompiler } from './slot-compiler.js';
 import { fetchState, storeState } from './state-transfer.js';
@@ -143,8 +143,8 @@ export class DevicePlace implements PlaceLink, ModulePlace {
     const builtIn = this.options.firmware!.modules.some(({ name }) => name === model.name);
     if (builtIn) throw new DiagnosticError('W904', `${model.name} is built into the image of ${this.options.name}`);
     const there = this.residents.get(model.name);
-    if (there !== undefined && (there.phase === 'running' || there.phase === 'frozen'))
-      throw new DiagnosticError('W904', `${model.name} runs on ${this.options.name} already: remove it first`);
+    if (there?.phase === 'frozen') throw new DiagnosticError('W904', `${model.name} is moving`);
+    if (there?.phase === 'running') return this.stage(there, { model, wasm }, progress);
     const reasons: string[] = [];
     for (const slot of await this.slots.candidates(model.name)) {
       try {
@@ -169,6 +169,7 @@ export class DevicePlace implements PlaceLink, ModulePlace {
 
   async activate(_thing: string, module: string, epoch: number, state: ModuleState | null): Promise<void> {
     const resident = this.resident(module);
+    if (resident.successor !== null) return this.succeed(resident, epoch);
     if (resident.phase === 'running' && resident.epoch === epoch) return;
     // Begun before, and only the answer was lost.
     const begun = resident.started && (await isHeld(this.api, module)) === false;
@@ -229,6 +230,11 @@ export class DevicePlace implements PlaceLink, ModulePlace {
   async discard(_thing: string, module: string): Promise<void> {
     const resident = this.residents.get(module);
     if (resident === undefined || resident.phase === 'cached') return;
+    if (resident.successor !== null) {
+      // The one that runs stays: what was staged goes first.
+      resident.successor = null;
+      return;
+    }
     if (resident.phase === 'running') {
       await this.api.empty(resident.slot);
       this.residents.delete(module);
@@ -271,6 +277,31 @@ export class DevicePlace implements PlaceLink, ModulePlace {
     const [image, modules, slots] = [await this.api.image(), await this.api.modules(), await this.slotsOrNone()];
     const { thing, firmware } = this.options;
     return { thing, board: firmware?.image.board.name ?? null, unmovable: this.unmovable, image, modules, slots };
+  }
+
+  /** A new version goes to the bank that does not run, so that the device can go back to the old one. */
+  private async stage(there: Resident, content: Package, progress: (fraction: number) => void): Promise<void> {
+    const compiled = await this.compile(content.wasm, there.slot, there.module);
+    const slot = (await this.api.slots()).find((entry) => entry.slot === there.slot);
+    if (slot === undefined) throw new DiagnosticError('W904', `slot ${there.slot} of ${this.options.name} is gone`);
+    there.successor = { ...(await this.slots.stage(slot, compiled, this.options.key!, progress)), content };
+  }
+
+  /** Callers wait until the device has decided between the staged version and the one that ran. */
+  private async succeed(resident: Resident, epoch: number): Promise<void> {
+    const { slot, module, successor } = resident;
+    resident.successor = null;
+    resident.freeze();
+    try {
+      await resident.drained(DRAIN_MS);
+      await this.slots.succeed(slot, module, successor!);
+      resident.content = successor!.content;
+      resident.known = null;
+      resident.identity = null;
+      this.rebuildRoutes();
+    } finally {
+      resident.run(epoch);
+    }
   }
 
   private current(): DeviceLink {

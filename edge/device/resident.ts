@@ -1,6 +1,7 @@
 // One module in a slot of a device, as the edge knows it: whether it runs, requests under way, requests that wait while it
 // moves. Knows no message and no slot's contents.
 import type { ModuleModel } from '../../manifest/model.js';
+import type { Successor } from './slots.js';
 
 /**
  * `running`: serves. `frozen`: stopped with its state, callers wait. `prepared`: comes, has not run yet. `cached`: has gone;
@@ -24,6 +25,8 @@ export class Resident {
   since = performance.now();
   /** It was told to start, or to go on, and has not said that it does not. */
   started = false;
+  /** A new version that waits in the slot's other bank. */
+  successor: (Successor & { readonly content: Package }) | null = null;
   private inflight = 0;
   private readonly idle = new Set<() => void>();
   private readonly parked = new Set<(here: boolean) => void>();

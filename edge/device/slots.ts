@@ -16,6 +16,18 @@ const POLL_MS = 20;
 /** Calls to a module that is to be held, of other modules of the device too, end within this time. */
 export const DRAIN_MS = 9000;
 
+/** A start may take its deadline and be tried again. */
+const TRIAL_MS = 30_000;
+/** State of a slot whose module has started. */
+const CONFIRMED = 'confirmed';
+
+/** A package that waits in a slot's other bank. */
+export interface Successor {
+  readonly hash: string;
+  /** False: the bank held it already. */
+  readonly uploaded: boolean;
+}
+
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** As the device names the contents of a bank. */
@@ -80,6 +92,38 @@ export class Slots {
     const end = performance.now() + SETTLE_MS;
     while ((await isHeld(this.api, module)) !== true) {
       if (performance.now() > end) throw new DiagnosticError('W904', `${module} does not appear on the device`);
+      await sleep(POLL_MS);
+    }
+  }
+
+  /** Brings the contents into the bank of a slot that does not run; what runs goes on. */
+  async stage(
+    slot: SlotStatus,
+    { contents }: CompiledSlot,
+    key: KeyObject,
+    progress: (fraction: number) => void,
+  ): Promise<Successor> {
+    const hash = journalHash(contents);
+    const uploaded = !slot.banks.includes(hash);
+    if (uploaded) await this.api.upload(slot.slot, signMessage(contents, key), progress);
+    progress(1);
+    return { hash, uploaded };
+  }
+
+  /**
+   * Has the device try a staged package in the place of what runs in the slot.
+   * @throws DiagnosticError W904 if it is refused or does not start; then the one before runs again
+   */
+  async succeed(slot: string, module: string, { hash, uploaded }: Successor): Promise<void> {
+    await this.api.commit(slot, null, uploaded ? null : hash);
+    const end = performance.now() + TRIAL_MS;
+    for (;;) {
+      const status = (await this.api.slots()).find((entry) => entry.slot === slot);
+      if (status?.state === CONFIRMED) {
+        if (status.hash === hash) return;
+        throw new DiagnosticError('W904', `the new ${module} does not start: the version before runs again`);
+      }
+      if (performance.now() > end) throw new DiagnosticError('W904', `the device is still trying the new ${module}`);
       await sleep(POLL_MS);
     }
   }

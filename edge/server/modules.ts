@@ -71,7 +71,9 @@ export class Modules {
       const name = request.place ?? stored?.value.place ?? home;
       const place = this.placeOf(name);
       const hash = packageHash(wasm);
-      const epoch = (stored?.value.epoch ?? 0) + 1;
+      // A device keeps the epoch of a module that it replaces by itself.
+      const inSlot = stored?.value.place === name && place.kind === 'device';
+      const epoch = (stored?.value.epoch ?? 0) + (inSlot ? 0 : 1);
       const services = serviceEntries(model);
       this.refuseClash(thing, module, services);
       const placement: Placement = { thing, module, version, hash, place: name, epoch, services };
@@ -118,17 +120,11 @@ export class Modules {
     const { registry, places } = this.options;
     const { thing, module, epoch } = placement;
     const here = stored?.value.place === place.name;
-    // A device has no room for two of the same name; on an edge the old one runs until the new one does.
-    const first = here && place.kind === 'device';
-    if (first) await place.discard(thing, module);
-    const back = async (): Promise<void> => {
-      await place.discard(thing, module).catch(() => undefined);
-      if (first && stored !== null) await this.bringBack(place, stored.value);
-    };
+    const back = (): Promise<void> => place.discard(thing, module).catch(() => undefined);
     try {
       await place.prepare(input, epoch, progress);
     } catch (error) {
-      await back();
+      if (!here) await back();
       throw refusal(error, placement);
     }
     let revision: number | null;
@@ -142,21 +138,20 @@ export class Modules {
       await back();
       throw new HttpError(409, `${module} of ${thing} was changed by somebody else meanwhile`);
     }
-    await place.activate(thing, module, epoch, null);
+    try {
+      await place.activate(thing, module, epoch, null);
+    } catch (error) {
+      // A device that says no runs the version before; of anything else nothing is known.
+      if (here && place.kind === 'device' && error instanceof DiagnosticError)
+        await registry.put(stored!.value, revision);
+      throw refusal(error, placement);
+    }
     if (stored !== null && !here) await this.discardOld(places.find(stored.value.place), thing, module);
   }
 
   /** A place that is away is settled when it comes back: the registry has forgotten what it has. */
   private async discardOld(place: ModulePlace | null, thing: string, module: string): Promise<void> {
     await place?.discard(thing, module).catch(() => undefined);
-  }
-
-  /** The version that ran here before, from the beginning. */
-  private async bringBack(place: ModulePlace, { thing, module, hash, epoch }: Placement): Promise<void> {
-    const wasm = await this.options.packages.get(hash);
-    if (wasm === null) return;
-    await place.prepare({ thing, wasm }, epoch);
-    await place.activate(thing, module, epoch, null);
   }
 
   /** Two modules of a thing cannot have the same service. */

@@ -330,7 +330,8 @@ export class Fleet {
     this.router.close();
   }
 
-  private async ask(method: number, uri: string, payload: Uint8Array = new Uint8Array(0)) {
+  /** A request by somebody at the edge. */
+  async ask(method: number, uri: string, payload: Uint8Array = new Uint8Array(0)) {
     return this.router.request(THING, { method, uri, payload, caller: 'user:test', capacity: 64 });
   }
 
