@@ -193,6 +193,17 @@ it('an answer that nobody acknowledges is given up, and nothing else', async () 
   }
 });
 
+it('an answer that is ready after the end goes nowhere', async () => {
+  slow = 200;
+  send(request(N));
+  await expect.poll(() => seen.length, { timeout: 10_000 }).toBe(1);
+  gateway.close();
+  slow = 0;
+  // What is thrown when the answer is ready would end the process, and this test.
+  await new Promise((resolve) => setTimeout(resolve, 400));
+  expect(received.map((bytes) => parse(bytes).code)).not.toContain('2.05');
+});
+
 it('a change whose answer comes in blocks is made once', async () => {
   const part = (number: number): Option => ({ name: 'Block2', value: Buffer.of((number << 4) | 6) });
   const fetch = (...more: Option[]) => ask([...path('things/home/big'), ...more], { code: '0.03' });

@@ -43,6 +43,7 @@ export class CoapGuard {
   private readonly outstanding = new Map<string, string>();
   private readonly waiting = new Map<string, Set<() => void>>();
   private readonly bodies = new BlockAssembly();
+  private closed = false;
 
   private constructor(
     readonly socket: Socket,
@@ -94,6 +95,8 @@ export class CoapGuard {
   }
 
   close(): void {
+    if (this.closed) return;
+    this.closed = true;
     this.socket.close();
     for (const peer of [...this.waiting.keys()]) this.wake(peer);
   }
@@ -116,8 +119,8 @@ export class CoapGuard {
       address: string,
       done?: () => void,
     ) => {
-      // The library answers what it cannot parse to a port of this machine.
-      if (typeof address !== 'string' || port === 0) return;
+      // The library answers what it cannot parse to a port of this machine, and goes on answering after the end.
+      if (this.closed || typeof address !== 'string' || port === 0) return;
       if ((bytes[offset]! & TYPE_MASK) === TYPE_CON)
         this.remember(peerOf(address, port), bytes.readUInt16BE(offset + 2));
       send(bytes, offset, length, port, address, done);
