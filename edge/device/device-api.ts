@@ -4,6 +4,7 @@ import { decode } from 'cborg';
 import { Method, ResponseCode } from '../../compiler/abi/os-layout.js';
 import { DiagnosticError } from '../../compiler/diagnostics.js';
 import { codeName, codeText } from '../gateway/codes.js';
+import type { RunState } from '../host/types.js';
 import { NoAnswer, type ClientAnswer } from './coap-client.js';
 import type { DeviceLink, DeviceRequest } from './device-link.js';
 
@@ -109,6 +110,17 @@ export class DeviceApi {
         ram: count(value['ram']),
       };
     });
+  }
+
+  /** Firmware from before images told has an image of no identity; anything else says nothing. */
+  async imageOrNone(): Promise<DeviceImage> {
+    const none = { identity: -1, name: '', version: '', uptimeMs: 0, freeRam: 0 };
+    return orIfNotThere(this.image(), none);
+  }
+
+  /** An image without slots has none. */
+  slotsOrNone(): Promise<SlotStatus[]> {
+    return orIfNotThere(this.slots(), []);
   }
 
   async modules(): Promise<DeviceModule[]> {
@@ -310,3 +322,18 @@ function array(value: unknown): readonly unknown[] {
 const text = (value: unknown): string => (typeof value === 'string' ? value : '');
 const count = (value: unknown): number => (typeof value === 'number' && value >= 0 ? value : 0);
 const hex = (value: unknown): string => (value instanceof Uint8Array ? Buffer.from(value).toString('hex') : '');
+
+async function orIfNotThere<T>(value: Promise<T>, otherwise: T): Promise<T> {
+  try {
+    return await value;
+  } catch (error) {
+    if (error instanceof Refused && error.answer === ResponseCode.NotFound) return otherwise;
+    throw error;
+  }
+}
+
+/** State of a module as the edge's modules have it. */
+export function runState(state: string | undefined): RunState {
+  const states: readonly RunState[] = ['starting', 'running', 'backing off', 'stopped', 'failed'];
+  return states.find((known) => known === state) ?? 'stopped';
+}

@@ -1,8 +1,7 @@
 // A device as a place that modules move to and from: its slots hold packages that the edge compiles, signs and uploads;
 // states travel as the blocks that differ. Takes lines as they come and go; gives what router and migration ask of a place.
 // Knows no registry.
-import type { KeyObject } from 'node:crypto';
-import { randomBytes } from 'node:crypto';
+import { randomBytes, type KeyObject } from 'node:crypto';
 import { METHOD_NUMBERS, ResponseCode } from '../../compiler/abi/os-layout.js';
 import { DiagnosticError } from '../../compiler/diagnostics.js';
 import type { FirmwareDescription } from '../../manifest/firmware.js';
@@ -19,11 +18,11 @@ import {
   type RunAction,
   Unsettled,
 } from '../fleet/types.js';
-import type { ModuleState, RunState, ServiceRequest } from '../host/types.js';
+import type { ModuleState, ServiceRequest } from '../host/types.js';
 import { RouteTable, segmentsOf } from '../imc/routes.js';
 import { Unreachable } from '../router/unreachable.js';
 import type { CompiledSlot } from './compile-job.js';
-import { DeviceApi, Refused, type DeviceImage, type SlotStatus } from './device-api.js';
+import { DeviceApi, Refused, runState, type DeviceImage } from './device-api.js';
 import type { DeviceLink } from './device-link.js';
 import { Observations } from './observations.js';
 import { Resident, type Package } from './resident.js';
@@ -112,7 +111,7 @@ export class DevicePlace implements PlaceLink, ModulePlace {
   /** True if the device has begun anew since the last look. @throws if it does not answer */
   async hasReset(): Promise<boolean> {
     const before = this.image?.uptimeMs ?? 0;
-    this.image = await this.readImage();
+    this.image = await this.api.imageOrNone();
     // The clock of the device counts in 32 bits.
     return this.image.uptimeMs < before && before - this.image.uptimeMs < 2 ** 31;
   }
@@ -274,7 +273,7 @@ export class DevicePlace implements PlaceLink, ModulePlace {
   }
 
   async details(): Promise<Readonly<Record<string, unknown>>> {
-    const [image, modules, slots] = [await this.api.image(), await this.api.modules(), await this.slotsOrNone()];
+    const [image, modules, slots] = [await this.api.image(), await this.api.modules(), await this.api.slotsOrNone()];
     const { thing, firmware } = this.options;
     return { thing, board: firmware?.image.board.name ?? null, unmovable: this.unmovable, image, modules, slots };
   }
@@ -282,9 +281,7 @@ export class DevicePlace implements PlaceLink, ModulePlace {
   /** A new version goes to the bank that does not run, so that the device can go back to the old one. */
   private async stage(there: Resident, content: Package, progress: (fraction: number) => void): Promise<void> {
     const compiled = await this.compile(content.wasm, there.slot, there.module);
-    const slot = (await this.api.slots()).find((entry) => entry.slot === there.slot);
-    if (slot === undefined) throw new DiagnosticError('W904', `slot ${there.slot} of ${this.options.name} is gone`);
-    there.successor = { ...(await this.slots.stage(slot, compiled, this.options.key!, progress)), content };
+    there.successor = { ...(await this.slots.stage(there.slot, compiled, this.options.key!, progress)), content };
   }
 
   /** Callers wait until the device has decided between the staged version and the one that ran. */
@@ -295,9 +292,7 @@ export class DevicePlace implements PlaceLink, ModulePlace {
     try {
       await resident.drained(DRAIN_MS);
       await this.slots.succeed(slot, module, successor!);
-      resident.content = successor!.content;
-      resident.known = null;
-      resident.identity = null;
+      resident.replace(successor!.content);
       this.rebuildRoutes();
     } finally {
       resident.run(epoch);
@@ -328,29 +323,10 @@ export class DevicePlace implements PlaceLink, ModulePlace {
         this.routes.add(path, METHOD_NUMBERS[method], resident);
   }
 
-  private async readImage(): Promise<DeviceImage> {
-    try {
-      return await this.api.image();
-    } catch (error) {
-      // Firmware from before images told; anything else says nothing.
-      if (!(error instanceof Refused) || error.answer !== ResponseCode.NotFound) throw error;
-      return { identity: -1, name: '', version: '', uptimeMs: 0, freeRam: 0 };
-    }
-  }
-
-  private async slotsOrNone(): Promise<SlotStatus[]> {
-    try {
-      return await this.api.slots();
-    } catch (error) {
-      if (error instanceof Refused && error.answer === ResponseCode.NotFound) return [];
-      throw error;
-    }
-  }
-
   /** Brings what the edge believes to what the device says, and the device to what it was told last. */
   private async look(): Promise<void> {
-    this.image = await this.readImage();
-    const slots = (await this.slotsOrNone()).filter(({ module }) => module !== '');
+    this.image = await this.api.imageOrNone();
+    const slots = (await this.api.slotsOrNone()).filter(({ module }) => module !== '');
     for (const [module, { slot }] of [...this.residents])
       if (!slots.some((entry) => entry.module === module && entry.slot === slot)) {
         this.residents.get(module)!.leave();
@@ -421,9 +397,4 @@ export class DevicePlace implements PlaceLink, ModulePlace {
     const code = await this.api.control(module, word);
     if (code !== ResponseCode.Changed) throw new Refused(code, `${word} ${module}`);
   }
-}
-
-function runState(state: string | undefined): RunState {
-  const states: readonly RunState[] = ['starting', 'running', 'backing off', 'stopped', 'failed'];
-  return states.find((known) => known === state) ?? 'stopped';
 }

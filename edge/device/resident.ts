@@ -93,6 +93,13 @@ export class Resident {
     this.wake(true);
   }
 
+  /** Other code is in its slot: nothing that was known of its state holds. */
+  replace(content: Package): void {
+    this.content = content;
+    this.known = null;
+    this.identity = null;
+  }
+
   /** It has gone: waiting requests look elsewhere. */
   leave(): void {
     this.phase = 'cached';

@@ -98,14 +98,15 @@ export class Slots {
 
   /** Brings the contents into the bank of a slot that does not run; what runs goes on. */
   async stage(
-    slot: SlotStatus,
+    slot: string,
     { contents }: CompiledSlot,
     key: KeyObject,
     progress: (fraction: number) => void,
   ): Promise<Successor> {
     const hash = journalHash(contents);
-    const uploaded = !slot.banks.includes(hash);
-    if (uploaded) await this.api.upload(slot.slot, signMessage(contents, key), progress);
+    const status = (await this.api.slots()).find((entry) => entry.slot === slot);
+    const uploaded = !status?.banks.includes(hash);
+    if (uploaded) await this.api.upload(slot, signMessage(contents, key), progress);
     progress(1);
     return { hash, uploaded };
   }
