@@ -2,7 +2,10 @@
 import js from '@eslint/js';
 import tseslint from 'typescript-eslint';
 
-/** Folder -> folders it must not import from. Arrows: compiler <- backend-xtensa <- linker <- manifest <- cli; see docs/architecture.md. */
+const ABOVE_EDGE = ['cli', 'simulator', 'test'];
+const FLEET = ['device', 'fleet', 'gateway', 'nats', 'registry', 'router', 'server', 'web'];
+
+/** Folder -> folders it must not import from. Arrows: compiler <- backend-xtensa <- linker <- manifest <- edge <- cli; see docs/architecture.md. */
 const FORBIDDEN = {
   compiler: ['backend-xtensa', 'linker', 'manifest', 'cli', 'simulator', 'edge', 'test'],
   'backend-xtensa': ['linker', 'manifest', 'cli', 'simulator', 'edge', 'test'],
@@ -41,6 +44,17 @@ const FORBIDDEN = {
     'backend-xtensa/elf',
   ],
   cli: ['test'],
+  edge: ABOVE_EDGE,
+  // What runs a module knows neither network nor fleet; what is on the network knows no server.
+  'edge/imc': [...ABOVE_EDGE, ...FLEET, 'host', 'worker', 'module', 'security'],
+  'edge/module': [...ABOVE_EDGE, ...FLEET, 'host', 'worker', 'security'],
+  'edge/worker': [...ABOVE_EDGE, ...FLEET, 'host', 'security'],
+  'edge/host': [...ABOVE_EDGE, ...FLEET],
+  'edge/security': [...ABOVE_EDGE, ...FLEET, 'host', 'worker', 'module'],
+  'edge/router': [...ABOVE_EDGE, 'device', 'gateway', 'nats', 'server', 'web'],
+  'edge/device': [...ABOVE_EDGE, 'nats', 'registry', 'server', 'web'],
+  'edge/gateway': [...ABOVE_EDGE, 'device', 'nats', 'registry', 'server', 'web'],
+  'edge/nats': [...ABOVE_EDGE, 'device', 'gateway', 'server', 'web'],
 };
 
 const arrows = Object.entries(FORBIDDEN).map(([folder, targets]) => ({
