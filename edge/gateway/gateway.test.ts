@@ -142,7 +142,12 @@ describe('CoAP', () => {
 
   it('is observed', async () => {
     const seen: number[] = [];
-    const request = coap.request({ hostname: '127.0.0.1', port: coapServer.port, pathname: '/things/home/target', observe: true });
+    const request = coap.request({
+      hostname: '127.0.0.1',
+      port: coapServer.port,
+      pathname: '/things/home/target',
+      observe: true,
+    });
     const stream = await new Promise<NodeJS.ReadableStream & { close(): void }>((resolve) => {
       request.on('response', resolve as never);
       request.end();
