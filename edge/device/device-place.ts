@@ -7,6 +7,7 @@ import { DiagnosticError } from '../../compiler/diagnostics.js';
 import type { FirmwareDescription } from '../../manifest/firmware.js';
 import { rawPublicKey } from '../../manifest/keys.js';
 import { FREEZE_LEASE_MS, modelOfPackage } from '../fleet/edge-place.js';
+import { messageOf } from '../fleet/message-of.js';
 import { RecentAnswers } from '../fleet/recent-answers.js';
 import {
   NOT_HERE,
@@ -49,8 +50,6 @@ export interface DevicePlaceOptions {
 const PREPARE_LEASE_MS = 600_000;
 /** A waiting request whose caller does not say how long. */
 const PARK_MS = 60_000;
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 export class DevicePlace implements PlaceLink, ModulePlace {
   readonly kind = 'device';

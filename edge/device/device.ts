@@ -5,6 +5,7 @@ import type { Duplex } from 'node:stream';
 import type { FirmwareDescription } from '../../manifest/firmware.js';
 import type { ModuleModel } from '../../manifest/model.js';
 import { serviceEntries } from '../fleet/edge-place.js';
+import { messageOf } from '../fleet/message-of.js';
 import type { ServiceEntry } from '../fleet/types.js';
 import type { ServiceRequest } from '../host/types.js';
 import { parseLinks } from '../imc/link-format.js';
@@ -61,8 +62,6 @@ const MOST_BACKOFF = 20;
 const MOST_LINKS = 256;
 /** After console text a device is looked at early, but not more often than this. */
 const CONSOLE_CHECK_MS = 1000;
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 export class Device {
   readonly place: DevicePlace;

@@ -19,6 +19,7 @@ import {
 } from './types.js';
 import { encodeState } from '../nats/state-codec.js';
 import { modelOfPackage, serviceEntries } from './edge-place.js';
+import { messageOf } from './message-of.js';
 
 export type MigrationStep = 'prepare' | 'precopy' | 'freeze' | 'commit' | 'activate' | 'discard' | 'done';
 
@@ -60,8 +61,6 @@ export class MigrationRefused extends Error {
     super(`${step}: ${reason}`);
   }
 }
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 const DEFAULT_ATTEMPTS = 6;
 const DEFAULT_RETRY_MS = 100;

@@ -5,6 +5,7 @@ import type { PayloadType } from '../../manifest/model.js';
 import type { Answer } from '../worker/protocol.js';
 import { codeName, codeText } from './codes.js';
 import { payloadToJson } from './json.js';
+import { beginEvents, followEvents } from './sse.js';
 
 export interface Observed {
   readonly ask: () => Promise<Answer>;
@@ -13,8 +14,6 @@ export interface Observed {
   /** Null: not known; bytes are base64 text. */
   readonly type: PayloadType | null;
 }
-
-const HEARTBEAT_MS = 15_000;
 
 /** False if the service cannot be observed; then nothing has been sent. */
 export function streamChanges(reply: FastifyReply, { ask, observe, type }: Observed): boolean {
@@ -35,18 +34,9 @@ export function streamChanges(reply: FastifyReply, { ask, observe, type }: Obser
   };
   const stop = observe(() => void changed());
   if (stop === null) return false;
-  reply.hijack();
-  const { raw } = reply;
-  raw.writeHead(200, {
-    ...(reply.getHeaders() as Record<string, string>),
-    'content-type': 'text/event-stream; charset=utf-8',
-    'cache-control': 'no-store',
-  });
-  const heartbeat = setInterval(() => raw.write(': still here\n\n'), HEARTBEAT_MS);
-  raw.on('error', () => undefined);
-  raw.on('close', () => {
+  const raw = beginEvents(reply);
+  followEvents(raw, () => {
     ended = true;
-    clearInterval(heartbeat);
     stop();
   });
   void changed();

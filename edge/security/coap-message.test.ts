@@ -4,6 +4,7 @@ import { generate, parse, type Packet } from 'coap-packet';
 import { describe, expect, it } from 'vitest';
 import { BoundedBlockCache } from './block-cache.js';
 import { blockOf, inspectRequest, parseWhole } from './coap-message.js';
+import { xorshift32 } from '../../test/support/random.js';
 
 const MAX = 64 * 1024;
 const path = (text: string) => text.split('/').map((part) => ({ name: 'Uri-Path', value: Buffer.from(part) }));
@@ -11,20 +12,9 @@ const option = (name: string, ...bytes: number[]) => ({ name, value: Buffer.from
 const get = (options: Packet['options'], more: Packet = {}): Buffer =>
   generate({ code: '0.01', confirmable: true, messageId: 7, token: Buffer.from('t'), options: options!, ...more });
 
-/** xorshift32 */
-function generator(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) % below;
-  };
-}
-
 describe('messages', () => {
   it('are whole when coap-packet wrote them, and not when anything is missing', () => {
-    const random = generator(99);
+    const random = xorshift32(99);
     const bytes = (most: number): Buffer => Buffer.from(Array.from({ length: random(most + 1) }, () => random(256)));
     for (let i = 0; i < 3000; i++) {
       const names = [1, 3, 6, 11, 15, 23, 60, 258, 2049, 65000, 12, 13, 14, 268, 269, 270, 283];

@@ -7,6 +7,7 @@ import type { SlotCompiler } from '../device/slot-compiler.js';
 import { embedManifest } from '../../manifest/section.js';
 import type { FirmwareDescription } from '../../manifest/firmware.js';
 import type { FleetEvents } from '../fleet/events.js';
+import { messageOf } from '../fleet/message-of.js';
 import { recover } from '../fleet/migrate.js';
 import type { PackageStore } from '../fleet/packages.js';
 import type { PlaceLink, Placement, Registry } from '../fleet/types.js';
@@ -99,7 +100,7 @@ export class Devices {
     const attached = this.attached.get(place)!;
     attached.work = attached.work
       .then(() => run(attached))
-      .catch((error: unknown) => this.tell(place, error instanceof Error ? error.message : String(error)));
+      .catch((error: unknown) => this.tell(place, messageOf(error)));
   }
 
   private async connected({ spec, device, telemetry }: Attached): Promise<void> {

@@ -2,11 +2,10 @@
 // Takes the log of events; adds a route. Knows no event in particular.
 import type { FastifyInstance } from 'fastify';
 import type { FleetEvent } from '../fleet/events.js';
+import { beginEvents, followEvents } from '../gateway/sse.js';
 import { HttpError } from './http-error.js';
 import type { EventLog, NumberedEvent } from './event-log.js';
 
-/** Proxies cut connections on which nothing comes. */
-const HEARTBEAT_MS = 15_000;
 /** How long a client waits before it connects again. */
 const RETRY_MS = 1_000;
 /** Bytes that may wait for a client that does not read; then it is cut off and may come again. */
@@ -21,15 +20,7 @@ export function addEventStream(server: FastifyInstance, log: EventLog): void {
     for (const type of wanted) if (!TYPES.has(type)) throw new HttpError(400, `there are no events "${type}"`);
     const last = request.headers['last-event-id'] ?? since;
     if (last !== undefined && !/^\d{1,16}$/.test(String(last))) throw new HttpError(400, 'since: a number');
-    // From here on the stream is ours.
-    reply.hijack();
-    const { raw } = reply;
-    raw.writeHead(200, {
-      ...(reply.getHeaders() as Record<string, string>),
-      'content-type': 'text/event-stream; charset=utf-8',
-      'cache-control': 'no-store',
-      'x-accel-buffering': 'no',
-    });
+    const raw = beginEvents(reply, { 'x-accel-buffering': 'no' });
     raw.write(`retry: ${RETRY_MS}\n\n`);
     const send = ({ id, event }: NumberedEvent): void => {
       if (!wanted.has(event.type)) return;
@@ -42,12 +33,6 @@ export function addEventStream(server: FastifyInstance, log: EventLog): void {
       raw.end();
       return;
     }
-    const stop = log.watch(send);
-    const heartbeat = setInterval(() => raw.write(': still here\n\n'), HEARTBEAT_MS);
-    raw.on('error', () => undefined);
-    raw.on('close', () => {
-      clearInterval(heartbeat);
-      stop();
-    });
+    followEvents(raw, log.watch(send));
   });
 }

@@ -2,6 +2,7 @@
 // module at a time. Knows no connection and no kind of place beyond what a place says of itself.
 import { DiagnosticError } from '../../compiler/diagnostics.js';
 import { serviceEntries } from '../fleet/edge-place.js';
+import { messageOf } from '../fleet/message-of.js';
 import { packageHash, type PackageStore } from '../fleet/packages.js';
 import type { ModulePackage, ModulePlace, Placement, Places, Registry, RunAction, Stored } from '../fleet/types.js';
 import { checkPackage } from './checked-package.js';
@@ -169,6 +170,6 @@ export class Modules {
 
 function refusal(error: unknown, { module, thing, place }: Placement): Error {
   if (error instanceof DiagnosticError) return error;
-  const reason = error instanceof Error ? error.message : String(error);
+  const reason = messageOf(error);
   return new DiagnosticError('W901', `${place} does not take ${module} of ${thing}: ${reason}`);
 }

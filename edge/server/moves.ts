@@ -2,6 +2,7 @@
 // no kind of place and no connection.
 import { randomUUID } from 'node:crypto';
 import type { FleetEvents, MoveEvent } from '../fleet/events.js';
+import { messageOf } from '../fleet/message-of.js';
 import { migrate } from '../fleet/migrate.js';
 import type { PackageStore } from '../fleet/packages.js';
 import type { Registry } from '../fleet/types.js';
@@ -50,7 +51,7 @@ export class Moves {
         const report = await migrate({ registry, from, to: target, input: { thing, wasm }, onStep });
         tell({ step: 'done', progress: 1, pauseMs: report.pauseMs, stateBytes: report.stateBytes });
       } catch (error) {
-        tell({ step: 'failed', progress: last, reason: error instanceof Error ? error.message : String(error) });
+        tell({ step: 'failed', progress: last, reason: messageOf(error) });
       }
     });
     this.running.add(move);

@@ -5,23 +5,13 @@ import { generate, type ParsedPacket } from 'coap-packet';
 import { describe, expect, it } from 'vitest';
 import { bootDevice, handler, IMPORTS, prepareRuntime, word } from '../os/os-device.js';
 import { DeviceLink, frame, type Request } from './device-link.js';
+import { xorshift32 } from '../support/random.js';
 
 const FRAMES = Number(process.env['FUZZ_FRAMES'] ?? 3000);
 const GOOD_EVERY = 100;
 /** Requests of the device that are answered, in whatever way. */
 const LATELY = 6;
 const SEED = Number(process.env['FUZZ_SEED'] ?? 1);
-
-/** xorshift32 */
-function generator(seed: number): (below: number) => number {
-  let state = seed * 2654435761 || 1;
-  return (below) => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) % below;
-  };
-}
 
 const option = (name: string, ...value: number[]): Request['options'] =>
   [{ name, value: Buffer.from(value) }] as unknown as Request['options'];
@@ -155,7 +145,7 @@ describe('frames that nobody should send', () => {
     ].filter(({ size }) => size > 0);
     const contents = (): Buffer[] => guarded.map(({ address, size }) => Buffer.from(machine.readMemory(address, size)));
     const before = contents();
-    const random = generator(SEED);
+    const random = xorshift32(SEED * 2654435761 || 1);
     const asked: ParsedPacket[] = [];
     for (let i = 1; i <= FRAMES; i++) {
       // With other message IDs than the good ones, which would be repetitions otherwise.

@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { bootDevice, handler, IMPORTS, prepareRuntime, word, type ModuleText } from '../os/os-device.js';
 import { violations } from '../os/preempt/invariants.js';
 import { DeviceLink } from './device-link.js';
+import { xorshift32 } from '../support/random.js';
 
 const MILLISECONDS = Number(process.env['WAITS_MS'] ?? 4000);
 const SEED = Number(process.env['WAITS_SEED'] ?? 1);
@@ -73,13 +74,7 @@ describe('chains that wait', () => {
     await prepareRuntime();
     const device = await bootDevice([...PRIORITIES.map(asker), helper]);
     const link = new DeviceLink(device);
-    let state = SEED * 2654435761;
-    const random = (below: number): number => {
-      state ^= state << 13;
-      state ^= state >>> 17;
-      state ^= state << 5;
-      return (state >>> 0) % below;
-    };
+    const random = xorshift32(SEED * 2654435761);
     const answers: { at: number; message: Buffer }[] = [];
     const counts = { asked: 0, echoed: 0, busy: 0 };
     const seen = new Set<number>();

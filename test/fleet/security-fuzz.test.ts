@@ -16,6 +16,7 @@ import { EdgeServer } from '../../edge/server/edge-server.js';
 import { assemble, modelsOf } from '../../edge/test-support/edge.js';
 import { embedManifest } from '../../manifest/section.js';
 import { decode, frame } from './device-link.js';
+import { xorshift32 } from '../support/random.js';
 
 const INPUTS = Number(process.env['SECURITY_FUZZ'] ?? 10_000);
 const SEED = Number(process.env['FUZZ_SEED'] ?? 1);
@@ -23,17 +24,7 @@ const PATIENCE = { timeout: 60_000 + INPUTS * 10 };
 /** What the heap may have grown by after a run and a collection; caches of libraries are filled by then. */
 const MOST_GROWTH_BYTES = 48 * 1024 * 1024;
 
-/** xorshift32 */
-function generator(seed: number): (below: number) => number {
-  let state = seed * 2654435761 || 1;
-  return (below) => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) % below;
-  };
-}
-type Random = ReturnType<typeof generator>;
+type Random = ReturnType<typeof xorshift32>;
 
 /** Between one and four changes; `words` are put in as they are. */
 function mutate(good: Uint8Array, random: Random, words: readonly Uint8Array[]): Buffer {
@@ -116,7 +107,7 @@ afterAll(async () => {
 
 describe('an edge under fire', () => {
   it('by HTTP', PATIENCE, async () => {
-    const random = generator(SEED);
+    const random = xorshift32(SEED * 2654435761 || 1);
     const { port } = new URL(edge.url!);
     const request = (method: string, url: string, headers: readonly string[] = [], body = ''): Buffer => {
       const length = body === '' ? [] : [`content-length: ${body.length}`];
@@ -245,7 +236,7 @@ describe('an edge under fire', () => {
   }
 
   it('by CoAP over UDP', PATIENCE, async () => {
-    const random = generator(SEED + 1);
+    const random = xorshift32((SEED + 1) * 2654435761 || 1);
     const socket = createSocket('udp4');
     let last: ParsedPacket | null = null;
     socket.on('message', (bytes) => {
@@ -282,7 +273,7 @@ describe('an edge under fire', () => {
   });
 
   it('by a device', PATIENCE, async () => {
-    const random = generator(SEED + 2);
+    const random = xorshift32((SEED + 2) * 2654435761 || 1);
     let asked = 0;
     const sent: Buffer[] = [];
     const callers = new Set<string>();
